@@ -1,0 +1,1 @@
+"""perfkit: which line is slow, how much it costs, and what to write instead."""
