@@ -24,7 +24,8 @@ def replacing(path: Path) -> Iterator[Path]:
         os.close(handle)
     except OSError as error:
         raise PerfkitError(
-            f"cannot write {path}: {error.strerror}", "choose another folder, or make this one writable"
+            f"cannot write {path}: {error.strerror}",
+            "choose another folder, or make this one writable",
         ) from error
     temporary = Path(name)
     try:

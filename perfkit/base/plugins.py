@@ -26,7 +26,9 @@ def module(room: str, name: str) -> ModuleType:
         PerfkitError: no such plug-in; the message lists those there are.
     """
     if name not in names(room):
-        raise PerfkitError(f"there is no {name!r} in {room}", f"there are: {', '.join(names(room))}")
+        raise PerfkitError(
+            f"there is no {name!r} in {room}", f"there are: {', '.join(names(room))}"
+        )
     return importlib.import_module(f"{room}.{name}")
 
 

@@ -7,29 +7,13 @@ Knows nothing of how a hit was found.
 from __future__ import annotations
 
 import os
-import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from types import CodeType, FrameType
 
-import torch
-
-from perfkit.model.syncs import Direction, Frame, Phase, Sync
-
-Place = tuple[tuple[CodeType, int], ...]
-"""Python frames as (code, last instruction), innermost first: cheap to take, resolved later."""
-
-_DEPTH = 40
-_TORCH = os.path.dirname(torch.__file__) + os.sep
-_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-# These rooms hold programs that are measured, not machinery that measures.
-_OUR_PROGRAMS = tuple(_HERE + room + os.sep for room in ("workloads", "rewrites"))
-_STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
-_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+from perfkit.detectors.places import Place, is_installed, resolve
+from perfkit.model.syncs import Direction, Phase, Sync
 
 
 @dataclass(frozen=True)
@@ -74,56 +58,6 @@ def listening(sink: Sink) -> Iterator[None]:
         yield
     finally:
         _sinks.remove(sink)
-
-
-def here(skip: int = 1) -> Place:
-    """The Python stack without torch's, the standard library's and our own frames, innermost first."""
-    found: list[tuple[CodeType, int]] = []
-    frame: FrameType | None = sys._getframe(skip)
-    while frame is not None and len(found) < _DEPTH:
-        code = frame.f_code
-        if not is_machinery(code.co_filename):
-            found.append((code, frame.f_lasti))
-        frame = frame.f_back
-    return tuple(found)
-
-
-@lru_cache(maxsize=None)
-def is_machinery(file: str) -> bool:
-    """True for files whose frames never are the site of a sync: torch, perfkit, the standard library."""
-    if file.startswith(_OUR_PROGRAMS):
-        return False
-    if file.startswith((_TORCH, _HERE)) or file.startswith("<frozen"):
-        return True
-    return file.startswith(_STDLIB) and not any(part in file for part in _INSTALLED)
-
-
-def is_installed(file: str) -> bool:
-    """True for files of an installed library, as opposed to the user's own."""
-    return any(part in file for part in _INSTALLED)
-
-
-def resolve(place: Place) -> tuple[Frame, ...]:
-    """Frames with file and line, innermost first."""
-    return tuple(
-        Frame(
-            os.path.abspath(code.co_filename)
-            if not code.co_filename.startswith("<")
-            else code.co_filename,
-            _line(code, lasti),
-            code.co_name,
-        )
-        for code, lasti in place
-    )
-
-
-@lru_cache(maxsize=4096)
-def _line(code: CodeType, lasti: int) -> int:
-    line = code.co_firstlineno
-    for start, end, number in code.co_lines():
-        if start <= lasti < end and number is not None:
-            line = number
-    return line
 
 
 _Key = tuple[Place, str, str, Direction, "Phase | None", bool, "int | None", str, str, "str | None"]

@@ -29,7 +29,9 @@ class Table:
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.columns):
-                raise ValueError(f"a row of {len(row)} cells under {len(self.columns)} columns: {row}")
+                raise ValueError(
+                    f"a row of {len(row)} cells under {len(self.columns)} columns: {row}"
+                )
 
     def records(self) -> list[dict[str, Cell]]:
         """One dict per row."""
@@ -40,7 +42,9 @@ class Table:
         """The table as a DataFrame."""
         import pandas as pd
 
-        return pd.DataFrame(self.records(), columns=[column.name for column in self.columns])
+        columns = [column.name for column in self.columns]
+        frame: pd.DataFrame = pd.DataFrame(self.records(), columns=columns)
+        return frame
 
     def to_json(self) -> dict[str, Any]:
         columns = [

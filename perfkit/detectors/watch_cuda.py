@@ -1,0 +1,176 @@
+"""The light, always-on detector on a real GPU: an interposer at the CUDA key, with two witnesses.
+
+The catalogue's operators are interposed, so a call is judged with its arguments and the host's wait
+is timed; everything else runs as if nothing were there, about a microsecond per intercepted call.
+torch's GPU-trace callbacks and sync-debug warnings then confirm each judgement. What only a witness
+saw is published as an explicit `synchronize`, what only the catalogue saw is counted and noted.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from torch import Tensor
+
+from perfkit.catalogue import _index
+from perfkit.catalogue._call import Arguments, Seen
+from perfkit.detectors import gpu_trace, sync_debug
+from perfkit.detectors.evidence import Hit, publish
+from perfkit.detectors.interposer import Interposer, available
+from perfkit.detectors.places import TORCH_VERSION, origin, refine, without_overload
+from perfkit.model.run import Gap
+
+
+class DeviceCall(Arguments):
+    """One ATen call with real placement (`catalogue._call.Call`)."""
+
+    @property
+    def torch_version(self) -> tuple[int, int]:
+        return TORCH_VERSION
+
+    def on_device(self, value: Any) -> bool:
+        return isinstance(value, Tensor) and value.is_cuda
+
+    def on_host(self, value: Any) -> bool:
+        return isinstance(value, Tensor) and value.device.type == "cpu"
+
+    def pinned(self, value: Any) -> bool:
+        return isinstance(value, Tensor) and value.is_pinned() and value.is_contiguous()
+
+
+class _Local(threading.local):
+    judging = False
+    witnessed = 0
+
+
+class CudaWatch:
+    """Judges intercepted calls and listens to the witnesses.
+
+    Attributes:
+        classify: False lets every call pass unjudged.
+        used: a call on the device was intercepted.
+        confirmed, unconfirmed: judged syncs that a witness saw, and did not see.
+    """
+
+    def __init__(self) -> None:
+        self.classify = True
+        self.used = False
+        self.dispatched: int | None = None  # launches are counted in the trace
+        self.confirmed = 0
+        self.unconfirmed: dict[str, int] = {}
+        self.unexplained = 0
+        self.missing: list[str] = []
+        self._witnesses = False
+        self._local = _Local()
+
+    def around(self, op: str, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Run one intercepted kernel, judged and timed (the interposer's hook)."""
+        self.used = True
+        if not self.classify or self._local.judging:
+            return original(*args, **kwargs)
+        seen = self._judge(op, DeviceCall(args, kwargs))
+        if seen is None:
+            return original(*args, **kwargs)
+        self._local.judging, self._local.witnessed = True, 0
+        began = time.perf_counter_ns()
+        try:
+            return original(*args, **kwargs)
+        finally:
+            blocked = time.perf_counter_ns() - began
+            self._local.judging = False
+            self._publish(op, *seen, blocked)
+
+    def witness(self, what: str = "stream") -> None:
+        """A witness saw a wait: inside a judged call it confirms, elsewhere it is evidence itself."""
+        if not self.classify:
+            return
+        if self._local.judging:
+            self._local.witnessed += 1
+            return
+        self.unexplained += 1
+        page, came = _index.page("synchronize"), origin()
+        op = f"torch.cuda.{what}.synchronize" if what != "device" else "torch.cuda.synchronize"
+        publish(
+            Hit(op, page.kind, page.direction, came.place, "gpu-trace", fix=page.fix,
+                backward=came.in_backward)
+        )  # fmt: skip
+
+    def confirm(self) -> None:
+        """The sync-debug mode warned: it only confirms, since its message names no operator."""
+        if self._local.judging:
+            self._local.witnessed += 1
+
+    def notes(self) -> tuple[Gap, ...]:
+        """What was missing, and where the detectors disagree."""
+        gaps = [
+            Gap(f"{op} on CUDA", "this torch has no kernel to interpose") for op in self.missing
+        ]
+        if not self._witnesses:
+            gaps.append(Gap("cross-check of syncs", "this torch has no GPU-trace callbacks"))
+        for op, count in self.unconfirmed.items():
+            gaps.append(
+                Gap(f"{op} was judged a sync", f"no witness saw a wait in {count} calls: thrust, cuSOLVER "
+                    "and staged copies wait below c10")
+            )  # fmt: skip
+        if self.unexplained:
+            gaps.append(
+                Gap(f"{self.unexplained} waits outside every catalogued operator",
+                    "listed as synchronize at their lines")
+            )  # fmt: skip
+        return tuple(gaps)
+
+    def _judge(self, op: str, call: DeviceCall) -> tuple[str, Seen] | None:
+        for kind, rule in _index.rules().get(op, ()):
+            seen = rule(call)
+            if seen is not None:
+                return kind, seen
+        return None
+
+    def _publish(self, op: str, kind: str, seen: Seen, blocked_ns: int) -> None:
+        came = origin(3)
+        page = _index.page(kind)
+        refined = refine(kind, page.direction, came.implied_kind)
+        if self._witnesses and self._local.witnessed:
+            self.confirmed += 1
+        elif self._witnesses and seen.certain:
+            self.unconfirmed[op] = self.unconfirmed.get(op, 0) + 1
+        publish(
+            Hit(
+                op=seen.op or without_overload(op),
+                kind=refined,
+                direction=seen.direction or page.direction,
+                place=came.place,
+                detector="cuda-interposer",
+                count=seen.count,
+                certain=seen.certain,
+                nbytes=seen.nbytes,
+                blocked_ns=blocked_ns,
+                fix=(seen.fix if refined == kind else None) or _index.page(refined).fix,
+                backward=came.in_backward,
+            )
+        )
+
+
+@contextmanager
+def watch_cuda(key: str = "CUDA") -> Iterator[CudaWatch]:
+    """Detect syncs on the real device inside the block.
+
+    Args:
+        key: dispatch key to interpose at; tests use "CPU".
+    """
+    watch = CudaWatch()
+    with ExitStack() as stack:
+        if available():
+            interposer = stack.enter_context(Interposer(_index.rules(), key, watch.around))
+            watch.missing = interposer.missing
+        else:
+            watch.missing = ["every operator"]
+        if gpu_trace.available():
+            watch._witnesses = True
+            stack.enter_context(gpu_trace.Waits(watch.witness))
+        stack.enter_context(sync_debug.sync_warnings(watch.confirm))
+        yield watch

@@ -1,0 +1,136 @@
+"""The intervals of a trace as columns: what `io.chrome` reads and every trace analysis walks over.
+
+One row per interval, sorted by start (the longer first where two start together). Names,
+categories and stacks are dictionary-encoded: a column of small integers and a tuple of texts.
+Knows nothing of files or of JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from perfkit.model.run import Gap
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+UNKNOWN = -1
+"""In an integer column: the trace does not say."""
+
+HOST_OPS = ("cpu_op",)
+ANNOTATIONS = ("user_annotation",)
+RUNTIME = ("cuda_runtime", "cuda_driver", "privateuse1_runtime", "xpu_runtime", "mtia_runtime")
+DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")
+
+_STEP = "ProfilerStep#"
+
+
+@dataclass(frozen=True)
+class StepWindow:
+    """One `ProfilerStep#number` mark of the host: `[start_ns, end_ns)`. Numbers may repeat."""
+
+    number: int
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True)
+class Events:
+    """The intervals of one trace.
+
+    Attributes:
+        names, categories, stacks: the dictionaries; categories in Kineto's present spelling
+            (`cpu_op`, `cuda_runtime`, `kernel`...), stacks as old traces' "Call stack" texts.
+        start, dur: int64 nanoseconds, on the trace's own clock.
+        name, cat, stack: codes into the dictionaries; `stack` is UNKNOWN where there is none.
+        pid, tid: as in the trace; those that are texts there get negative numbers, see `labels`.
+        correlation: joins a runtime call with the device work it launched; UNKNOWN if none.
+        external: joins runtime calls and device work with their operator; UNKNOWN if none.
+        nbytes: bytes moved, for copies; UNKNOWN otherwise.
+        order: position in the file's list of events.
+        labels: texts behind negative pids and tids.
+        metadata: the trace's own top-level fields, as JSON data.
+        gaps: everything that was repaired or dropped on reading.
+    """
+
+    names: tuple[str, ...]
+    categories: tuple[str, ...]
+    stacks: tuple[str, ...]
+    start: Ints
+    dur: Ints
+    name: Ints
+    cat: Ints
+    stack: Ints
+    pid: Ints
+    tid: Ints
+    correlation: Ints
+    external: Ints
+    nbytes: Ints
+    order: Ints
+    labels: Mapping[int, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def end(self) -> Ints:
+        """End of each interval, ns."""
+        return self.start + self.dur
+
+    def of(self, categories: Iterable[str]) -> Mask:
+        """Which rows belong to one of these categories."""
+        wanted = set(categories)
+        codes = [code for code, category in enumerate(self.categories) if category in wanted]
+        return np.isin(self.cat, codes)
+
+    def named(self, names: Iterable[str]) -> Mask:
+        """Which rows bear one of these names."""
+        wanted = set(names)
+        codes = [code for code, name in enumerate(self.names) if name in wanted]
+        return np.isin(self.name, codes)
+
+    def name_of(self, row: int) -> str:
+        return self.names[int(self.name[row])]
+
+    def category_of(self, row: int) -> str:
+        return self.categories[int(self.cat[row])]
+
+    def stack_of(self, row: int) -> str:
+        """The "Call stack" text of a row, empty where the trace has none."""
+        code = int(self.stack[row])
+        return "" if code < 0 else self.stacks[code]
+
+    def steps(self) -> tuple[StepWindow, ...]:
+        """The host's step windows in order; the device's copies of the marks are left out."""
+        marks = [code for code, name in enumerate(self.names) if name.startswith(_STEP)]
+        host = self.of((*ANNOTATIONS, *HOST_OPS)) & np.isin(self.name, marks)
+        windows = []
+        for row in np.flatnonzero(host):
+            number = self.name_of(int(row))[len(_STEP) :]
+            if number.isdecimal() and len(number) < 19:
+                start = int(self.start[row])
+                windows.append(StepWindow(int(number), start, start + int(self.dur[row])))
+        return tuple(windows)
+
+    def has_device(self) -> bool:
+        """True when the trace holds any work done by a device."""
+        return bool(self.of(DEVICE_WORK).any())
+
+    def self_check(self) -> None:
+        """Raise AssertionError when the columns contradict each other; tests call it on every trace."""
+        columns = (self.dur, self.name, self.cat, self.stack, self.pid, self.tid)
+        columns += (self.correlation, self.external, self.nbytes, self.order)
+        assert all(len(column) == len(self) for column in columns)
+        assert all(column.dtype == np.int64 for column in (self.start, *columns))
+        assert not len(self) or bool((self.dur >= 0).all())
+        assert bool((np.diff(self.start) >= 0).all())
+        for codes, texts in ((self.name, self.names), (self.cat, self.categories)):
+            assert not len(self) or 0 <= int(codes.min()) <= int(codes.max()) < len(texts)
+        assert len(set(self.order.tolist())) == len(self)
