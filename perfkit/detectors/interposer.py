@@ -62,12 +62,32 @@ class Interposer:
             self.missing.append(operator)
             return
         around = self._around
+        tensors = _tensor_positions(operator)
 
         def layer(keyset: Any, *args: Any, **kwargs: Any) -> Any:
             def original(*a: Any, **k: Any) -> Any:
                 return kernel.call_boxed(keyset, *a, **k)
 
-            return around(operator, original, args, kwargs)
+            return around(operator, original, _rewrapped(args, tensors), kwargs)
 
         name = operator.removeprefix("aten::")
         self._library.impl(name, layer, self._key, with_keyset=True)
+
+
+def _tensor_positions(operator: str) -> tuple[int, ...]:
+    name, _, overload = operator.removeprefix("aten::").partition(".")
+    schema = getattr(getattr(torch.ops.aten, name), overload or "default")._schema
+    return tuple(i for i, a in enumerate(schema.arguments) if str(a.type) == "Tensor")
+
+
+def _rewrapped(args: tuple[Any, ...], tensors: tuple[int, ...]) -> tuple[Any, ...]:
+    """Undo a courtesy of the binding: 0-d tensors made from Python numbers arrive as numbers."""
+    if all(isinstance(args[i], torch.Tensor) for i in tensors if i < len(args)):
+        return args
+    wide = {bool: torch.bool, int: torch.int64, float: torch.float64, complex: torch.complex128}
+    return tuple(
+        torch.scalar_tensor(value, dtype=wide[type(value)])
+        if position in tensors and type(value) in wide
+        else value
+        for position, value in enumerate(args)
+    )

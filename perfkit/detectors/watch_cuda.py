@@ -59,7 +59,7 @@ class CudaWatch:
     def __init__(self) -> None:
         self.classify = True
         self.used = False
-        self.dispatched: int | None = None  # launches are counted in the trace
+        self.dispatched = 0  # not counted here: on a GPU the trace has the launches
         self.confirmed = 0
         self.unconfirmed: dict[str, int] = {}
         self.unexplained = 0

@@ -56,6 +56,11 @@ class Pretence:
 _active: Watch | None = None
 
 
+def is_active() -> bool:
+    """True inside `pretend_cuda` or `assume_moved`."""
+    return _active is not None
+
+
 @contextmanager
 def pretend_cuda() -> Iterator[Pretence]:
     """Inside the block the program believes in one CUDA device.

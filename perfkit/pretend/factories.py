@@ -37,10 +37,19 @@ _SCAN_AT_MOST = 10_000
 
 
 class DefaultDevice:
-    """The default device the program chose, by `torch.set_default_device` or `with torch.device`."""
+    """The default device the program chose, by `torch.set_default_device` or `with torch.device`.
 
-    def __init__(self) -> None:
-        self.where: Where = "cpu"
+    Both push a `DeviceContext` on the function-mode stack, the second one from C++.
+    """
+
+    @property
+    def where(self) -> Where:
+        chosen: Where = "cpu"
+        for position in range(torch._C._len_torch_function_stack()):
+            mode = torch._C._get_function_stack_at(position)
+            if isinstance(mode, device_context.DeviceContext):
+                chosen = getattr(mode, "pretended", None) or "cpu"
+        return chosen
 
 
 def install(watch: Watch, patches: Patches) -> None:
@@ -168,23 +177,13 @@ def _install_default_device(default: DefaultDevice, patches: Patches) -> None:
     # The real context compares functions with a cached set: fill it before they are replaced.
     device_context._device_constructors()
     context = device_context.DeviceContext
-    real_enter, real_exit, real_init = context.__enter__, context.__exit__, context.__init__
+    real_init = context.__init__
 
     def init(self: Any, device: Any) -> None:
         self.pretended = target(device)
         real_init(self, "cpu" if self.pretended == "cuda" else device)
 
-    def enter(self: Any) -> Any:
-        self.before, default.where = default.where, self.pretended or default.where
-        return real_enter(self)
-
-    def leave(self: Any, *exc: Any) -> Any:
-        default.where = self.before
-        return real_exit(self, *exc)
-
     patches.set(context, "__init__", init)
-    patches.set(context, "__enter__", enter)
-    patches.set(context, "__exit__", leave)
     cuda = torch.device("cuda", 0)
     real_default = torch.get_default_device
     patches.set(
