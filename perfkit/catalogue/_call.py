@@ -26,7 +26,10 @@ class Call(Protocol):
         """True for a tensor that certainly is on the host; False for anything that is no tensor."""
 
     def pinned(self, value: Any) -> bool:
-        """True for a tensor in page-locked host memory."""
+        """True for a dense tensor in page-locked host memory."""
+
+    def literal(self, value: Any) -> bool:
+        """True for an index that torch made from a Python list or array in this very expression."""
 
 
 class Arguments:
@@ -61,6 +64,23 @@ class Seen:
 def once_on_device(call: Call) -> Seen | None:
     """The commonest rule: one sync when the first argument is on the device."""
     return Seen() if call.on_device(call.arg(0, "self")) else None
+
+
+def fills(call: Call) -> bool:
+    """True for an `index_put` that becomes `masked_fill`: one device mask, one number from the host.
+
+    Source: `canDispatchToMaskedFill` in ATen's TensorAdvancedIndexingUtils.h.
+    """
+    given = [i for i in call.arg(1, "indices", ()) if i is not None]
+    value = call.arg(2, "values")
+    return (
+        len(given) == 1
+        and is_mask(given[0])
+        and call.on_device(given[0])
+        and not call.arg(3, "accumulate", False)
+        and value.numel() == 1
+        and call.on_host(value)
+    )
 
 
 def is_mask(value: Any) -> bool:

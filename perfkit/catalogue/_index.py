@@ -47,6 +47,16 @@ def rules() -> dict[str, tuple[tuple[str, Rule], ...]]:
 
 
 @cache
+def backward_rules() -> dict[str, tuple[str, Rule]]:
+    """(kind, rule) by forward operator whose gradient synchronises in C++ that no mode can see."""
+    return {
+        op: (kind, rule)
+        for kind, module in _pages().items()
+        for op, rule in getattr(module, "BACKWARD", {}).items()
+    }
+
+
+@cache
 def inside() -> dict[str, str]:
     """Kind by file of torch (relative, with forward slashes) whose reads belong to that kind."""
     return {

@@ -18,7 +18,8 @@ FIX = "torch.zeros(n, device=...).scatter_add_(0, ids, weights) with the known n
 
 
 def _bincount(call: Call) -> Seen | None:
-    return Seen(2) if call.on_device(call.arg(0, "self")) else None
+    ids = call.arg(0, "self")
+    return Seen(2) if call.on_device(ids) and ids.numel() else None
 
 
 OPS = {"aten::bincount": _bincount}

@@ -16,4 +16,11 @@ DIRECTION = "d2h"
 FIX = "use the *_ex form (check_errors=False) and look at info outside the step"
 
 
-OPS = {"aten::_linalg_check_errors": once_on_device}
+OPS = {
+    "aten::_linalg_check_errors": once_on_device,
+    "aten::_linalg_eigh": once_on_device,
+    "aten::_linalg_svd": once_on_device,
+    "aten::linalg_eig": once_on_device,
+    "aten::linalg_pinv.atol_rtol_tensor": once_on_device,
+    "aten::linalg_lstsq": once_on_device,
+}

@@ -12,14 +12,17 @@ scalar, a mask that lies on the CPU (copied from pinned memory without waiting).
 
 from __future__ import annotations
 
-from perfkit.catalogue._call import Call, Seen, is_mask
+from perfkit.catalogue._call import Call, Seen, fills, is_mask
 
 DIRECTION = "d2h"
 FIX = "torch.where(mask, a, b), or multiply by the mask and divide by mask.sum()"
 
 
 def _masks(call: Call) -> int:
-    return sum(call.on_device(i) and is_mask(i) for i in call.arg(1, "indices", ()))
+    masks = [i for i in call.arg(1, "indices", ()) if is_mask(i)]
+    if not call.on_device(call.arg(0, "self")):
+        return 0
+    return sum(call.on_device(mask) or call.literal(mask) for mask in masks)
 
 
 def _read(call: Call) -> Seen | None:
@@ -29,13 +32,7 @@ def _read(call: Call) -> Seen | None:
 
 def _write(call: Call) -> Seen | None:
     masks = _masks(call)
-    value, accumulate = call.arg(2, "values"), bool(call.arg(3, "accumulate", False))
-    given = [i for i in call.arg(1, "indices", ()) if i is not None]
-    if not masks or (
-        len(given) == 1 and not accumulate and value.numel() == 1 and call.on_host(value)
-    ):
-        return None
-    return Seen(masks)
+    return Seen(masks) if masks and not fills(call) else None
 
 
 OPS = {

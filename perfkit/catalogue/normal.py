@@ -1,7 +1,7 @@
 """Random numbers with a tensor of standard deviations.
 
-**Synchronises**: `torch.normal(mean, std)` with `std` on the device: it checks that all are
-non-negative (ATen DistributionTemplates.h).
+**Synchronises**: `torch.normal(mean, std)` with `std` on the device, twice: it checks that
+all are non-negative, and again in the kernel (ATen DistributionTemplates.h).
 
 **Looks alike, does not**: `mean + std * torch.randn_like(std)`.
 
@@ -20,7 +20,7 @@ FIX = "mean + std * torch.randn_like(std)"
 
 def _std(position: int) -> Callable[[Call], Seen | None]:
     def rule(call: Call) -> Seen | None:
-        return Seen() if call.on_device(call.arg(position, "std")) else None
+        return Seen(2) if call.on_device(call.arg(position, "std")) else None
 
     return rule
 

@@ -19,8 +19,9 @@ import torch.autograd.graph
 from perfkit.catalogue import _index
 from perfkit.model.syncs import Direction, Frame
 
-Place = tuple[tuple[CodeType, int], ...]
-"""Python frames as (code, last instruction), innermost first."""
+Place = tuple[tuple[str, CodeType, int], ...]
+"""Python frames as (file, code, last instruction), innermost first. Code objects of two files may
+be equal, hence the file."""
 
 TORCH_VERSION = (int(torch.__version__.split(".")[0]), int(torch.__version__.split(".")[1]))
 
@@ -50,7 +51,7 @@ class Origin:
 
 def origin(skip: int = 1) -> Origin:
     """The origin of the operator call that runs now, `skip` frames up."""
-    found: list[tuple[CodeType, int]] = []
+    found: list[tuple[str, CodeType, int]] = []
     implied: str | None = None
     in_backward = torch._C._current_graph_task_id() != -1
     below_engine: bool | None = None
@@ -58,7 +59,7 @@ def origin(skip: int = 1) -> Origin:
     while frame is not None and len(found) < _DEPTH:
         code = frame.f_code
         if not is_machinery(code.co_filename):
-            found.append((code, frame.f_lasti))
+            found.append((code.co_filename, code, frame.f_lasti))
         elif code.co_name == _ENGINE[1] and code.co_filename == _ENGINE[0]:
             below_engine = not found if below_engine is None else below_engine
         elif implied is None and not found:
@@ -75,6 +76,13 @@ def refine(kind: str, direction: Direction, implied: str | None) -> str:
         return kind
     belongs = direction == "d2h" or _index.page(implied).direction == direction
     return implied if belongs else kind
+
+
+def is_dense(tensor: torch.Tensor) -> bool:
+    """True when the elements fill one block of memory, in whatever order of dimensions."""
+    strides = tensor.stride()
+    order = sorted(range(tensor.dim()), key=lambda d: -strides[d])
+    return tensor.permute(order).is_contiguous()
 
 
 def without_overload(op: str) -> str:
@@ -109,12 +117,11 @@ def is_installed(file: str) -> bool:
 
 def resolve(place: Place) -> tuple[Frame, ...]:
     """Frames with absolute file and line, innermost first."""
-    return tuple(_frame(code, lasti) for code, lasti in place)
+    return tuple(_frame(file, code, lasti) for file, code, lasti in place)
 
 
 @cache
-def _frame(code: CodeType, lasti: int) -> Frame:
-    file = code.co_filename
+def _frame(file: str, code: CodeType, lasti: int) -> Frame:
     if not file.startswith("<"):
         file = os.path.abspath(file)
     return Frame(file, _line(code, lasti), code.co_name)

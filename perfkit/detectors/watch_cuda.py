@@ -21,7 +21,7 @@ from perfkit.catalogue._call import Arguments, Seen
 from perfkit.detectors import gpu_trace, sync_debug
 from perfkit.detectors.evidence import Hit, publish
 from perfkit.detectors.interposer import Interposer, available
-from perfkit.detectors.places import TORCH_VERSION, origin, refine, without_overload
+from perfkit.detectors.places import TORCH_VERSION, is_dense, origin, refine, without_overload
 from perfkit.model.run import Gap
 
 
@@ -39,7 +39,10 @@ class DeviceCall(Arguments):
         return isinstance(value, Tensor) and value.device.type == "cpu"
 
     def pinned(self, value: Any) -> bool:
-        return isinstance(value, Tensor) and value.is_pinned() and value.is_contiguous()
+        return isinstance(value, Tensor) and value.is_pinned() and is_dense(value)
+
+    def literal(self, value: Any) -> bool:
+        return False  # by the time of the kernel call, torch has moved it
 
 
 class _Local(threading.local):

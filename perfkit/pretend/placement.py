@@ -35,15 +35,17 @@ _MAY_MIX = (
 # Not work for the device: allocations.
 _ALLOCATES = ("aten::empty", "aten::new_empty", "aten::lift", "aten::detach", "aten::_local_scalar")
 # Forward operators whose backward synchronises or may do so.
-_SYNC_IN_BACKWARD = {"index", "index_put", "index_put_", "prod", "cumprod", "masked_select"}
+_SYNC_IN_BACKWARD = {"index", "index_put", "index_put_", "masked_select"}
 
 
 class Plan:
     """What is known of an operator before it is called."""
 
     __slots__ = (
+        "backward_rule",
         "composite",
         "host_outputs",
+        "lifts",
         "may_mix",
         "name",
         "rules",
@@ -61,7 +63,9 @@ class Plan:
         self.rules = _index.rules().get(self.name, ())
         written = [a for a in aliases if a is not None and a.is_write]
         self.view = bool(returns) and len([a for a in aliases if a is not None]) == len(returns)
-        self.view = self.view and not written and not self.rules
+        self.lifts = self.name == "aten::lift_fresh"
+        self.view = self.view and not written and not self.rules and not self.lifts
+        self.backward_rule = _index.backward_rules().get(self.name)
         self.writes = bool(written)
         self.composite = _HAS_KERNEL(self.name, "CompositeImplicitAutograd")
         self.works = not self.view and not self.name.startswith(_ALLOCATES)
@@ -101,6 +105,10 @@ class Placement(TorchDispatchMode):  # type: ignore[misc]
 
     def _run(self, plan: Plan, func: Any, args: Any, kwargs: Any) -> Any:
         watch = self.watch
+        if plan.lifts:
+            if watch.local.ambient is None:  # no factory asked for it: a list as an index
+                tags.put(tags.literal, args[0])
+            return func(*args)
         tensors = _tensors(args, kwargs)
         on_device, pending, host = self._placement(tensors)
         if on_device:
@@ -156,13 +164,24 @@ class Placement(TorchDispatchMode):  # type: ignore[misc]
 
     def _judge(self, plan: Plan, args: Any, kwargs: Any) -> None:
         watch = self.watch
-        if plan.rules:
-            call = WatchedCall(args, kwargs)
-            for kind, rule in plan.rules:
-                seen = rule(call)
-                if seen is not None:
-                    watch.publish(kind, plan.name, seen)
-        if (plan.short in _SYNC_IN_BACKWARD or plan.short in watch.learned) and not in_backward():
+        backward = in_backward()
+        if backward:
+            watch.backward_runs()
+        waited = False
+        call = WatchedCall(args, kwargs)
+        for kind, rule in plan.rules:
+            seen = rule(call)
+            if seen is not None:
+                waited = True
+                watch.publish(kind, plan.name, seen)
+        if backward:
+            return
+        if plan.backward_rule is not None and torch.is_grad_enabled() and args[0].requires_grad:
+            kind, rule = plan.backward_rule
+            expected = rule(call)
+            if expected is not None:
+                watch.expect_backward(kind, expected)
+        if plan.short in watch.learned or (plan.short in _SYNC_IN_BACKWARD and waited):
             watch.remember_forward()
 
     def _place_outputs(

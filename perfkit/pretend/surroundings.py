@@ -11,6 +11,7 @@ import torch
 import torch.amp.autocast_mode
 from torch import Tensor
 
+from perfkit.catalogue._call import Seen
 from perfkit.pretend import tags
 from perfkit.pretend.patching import Patches
 from perfkit.pretend.placement import Placement
@@ -100,10 +101,52 @@ def _install_distributed(watch: Watch, patches: Patches) -> None:
         if backend is not None and "nccl" in str(backend):
             watch.note("NCCL process group", "collectives run on gloo here and are not judged")
             backend = "gloo"
+            state["on_streams"] = True
         kwargs.pop("device_id", None)
         return real(backend, *args, **kwargs)
 
+    state = {"on_streams": False}
     patches.set(torch.distributed, "init_process_group", init_process_group)
+    for name in _HOST_COLLECTIVES:
+        _watch_collective(watch, patches, name, lambda args, kwargs: True)
+    for name in _TENSOR_COLLECTIVES:
+        _watch_collective(watch, patches, name, lambda args, kwargs: _staged(state, args, kwargs))
+
+
+_HOST_COLLECTIVES = (
+    "barrier", "monitored_barrier", "all_gather_object", "broadcast_object_list", "gather_object",
+    "scatter_object_list",
+)  # fmt: skip
+_TENSOR_COLLECTIVES = (
+    "all_reduce",
+    "all_gather",
+    "broadcast",
+    "reduce",
+    "reduce_scatter",
+    "all_to_all",
+)
+
+
+def _staged(state: dict[str, bool], args: Any, kwargs: Any) -> bool:
+    """gloo sends device tensors through the host, and the call waits for them."""
+    tensors = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+    waits = not state["on_streams"] and not kwargs.get("async_op", False)
+    return waits and any(tags.on_device(t) for t in tensors)
+
+
+def _watch_collective(watch: Watch, patches: Patches, name: str, waits: Any) -> None:
+    real = getattr(torch.distributed, name, None)
+    if real is None:
+        return
+
+    def collective(*args: Any, **kwargs: Any) -> Any:
+        if waits(args, kwargs):
+            watch.publish("collective", f"torch.distributed.{name}", Seen())
+        with watch.quietly():
+            return real(*args, **kwargs)
+
+    patches.set(torch.distributed, name, collective)
+    patches.set_if_there(torch.distributed.distributed_c10d, name, collective)
 
 
 def install_threads(watch: Watch, patches: Patches) -> None:

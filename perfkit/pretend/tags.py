@@ -4,7 +4,8 @@ Views, `.data`, saved tensors and parameters share the storage and so the tag. T
 of the StorageImpl; a weak reference kept beside it stops the address from being used again.
 
 A storage is on the device, *pending* (made inside C++ on whatever device the program is on: it
-becomes a device tensor when it meets one), or else on the host. A host storage can be pinned.
+becomes a device tensor when it meets one), or else on the host. A host storage can be pinned, or a
+*literal*: made by torch from a Python list used as an index.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _Weak = torch.UntypedStorage
 device: dict[int, int] = {}
 pending: dict[int, int] = {}
 pinned: dict[int, int] = {}
+literal: dict[int, int] = {}
 _next_purge = 20_000
 
 
@@ -58,7 +60,7 @@ def put(tags: dict[int, int], tensor: Tensor) -> None:
     key = address(tensor)
     if key and key not in tags:
         tags[key] = _weak(tensor)
-        if len(device) + len(pending) + len(pinned) > _next_purge:
+        if len(device) + len(pending) + len(pinned) + len(literal) > _next_purge:
             purge()
 
 
@@ -86,7 +88,7 @@ def _weak(tensor: Tensor) -> int:
 def purge() -> None:
     """Forget storages that nobody holds any more."""
     global _next_purge
-    for tags in (device, pending, pinned):
+    for tags in (device, pending, pinned, literal):
         for key in [key for key, weak in tags.items() if _Weak._expired(weak)]:
             _Weak._free_weak_ref(tags.pop(key))
     _next_purge = 2 * (len(device) + len(pending) + len(pinned)) + 20_000
@@ -94,7 +96,7 @@ def purge() -> None:
 
 def clear() -> None:
     """Forget everything."""
-    for tags in (device, pending, pinned):
+    for tags in (device, pending, pinned, literal):
         for weak in tags.values():
             _Weak._free_weak_ref(weak)
         tags.clear()

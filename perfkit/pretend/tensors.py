@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from perfkit.catalogue._call import Seen
+from perfkit.detectors.places import origin
 from perfkit.pretend import tags
 from perfkit.pretend.patching import Patches
 from perfkit.pretend.watch import Watch, Where
@@ -61,7 +62,28 @@ def move(
     if where == "cpu" and non_blocking:
         tags.put(tags.pinned, out)  # ATen allocates pinned memory for this (_to_copy, pin_out)
     watch.judge("aten::copy_", (out, tensor, non_blocking), label="aten::_to_copy")
+    if out.grad_fn is not None:
+        _send_gradient_back(watch, out.grad_fn, where)
     return out
+
+
+def _send_gradient_back(watch: Watch, node: Any, where: Where) -> None:
+    """The gradient of a copy travels the other way, blocking; charged to the forward line."""
+    place = origin(3).place
+    kind = "d2h" if where == "cuda" else "h2d"
+
+    def after(gradients: tuple[Any, ...], _: tuple[Any, ...]) -> tuple[Any, ...]:
+        sent = []
+        for gradient in gradients:
+            copy = gradient.clone() if gradient is not None else None
+            if copy is not None:
+                watch.place(copy, "cpu" if where == "cuda" else "cuda")
+                nbytes = copy.numel() * copy.element_size()
+                watch.publish(kind, "aten::_to_copy", Seen(nbytes=nbytes), at=place)
+            sent.append(copy)
+        return tuple(sent)
+
+    node.register_hook(after)
 
 
 def install(watch: Watch, patches: Patches) -> None:
@@ -160,7 +182,7 @@ def _type(
     if isinstance(dtype, torch.dtype):
         return _real_to(tensor, dtype, non_blocking=non_blocking)
     where: Where = "cuda" if "cuda" in name else "cpu"
-    wanted = torch.empty(0).type("torch." + name.rsplit(".", 1)[-1]).dtype
+    wanted = _base.type(torch.empty(0), "torch." + name.rsplit(".", 1)[-1]).dtype
     return move(watch, tensor, where, dtype=wanted, non_blocking=non_blocking)
 
 

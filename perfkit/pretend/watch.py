@@ -17,7 +17,15 @@ from torch import Tensor
 from perfkit.catalogue import _index
 from perfkit.catalogue._call import Arguments, Seen
 from perfkit.detectors.evidence import Hit, publish
-from perfkit.detectors.places import TORCH_VERSION, Origin, Place, origin, refine, without_overload
+from perfkit.detectors.places import (
+    TORCH_VERSION,
+    Origin,
+    Place,
+    is_dense,
+    origin,
+    refine,
+    without_overload,
+)
 from perfkit.model.run import Gap
 from perfkit.pretend import tags
 
@@ -52,12 +60,13 @@ class WatchedCall(Arguments):
     def on_host(self, value: Any) -> bool:
         if not isinstance(value, Tensor):
             return False
-        key = tags.address(value)
-        # what autograd's C++ makes for itself lies where the gradient lies
-        return key not in tags.device and not (key in tags.pending and in_backward())
+        return not tags.on_device(value)
 
     def pinned(self, value: Any) -> bool:
-        return isinstance(value, Tensor) and tags.is_pinned(value) and value.is_contiguous()
+        return isinstance(value, Tensor) and tags.is_pinned(value) and is_dense(value)
+
+    def literal(self, value: Any) -> bool:
+        return isinstance(value, Tensor) and tags.address(value) in tags.literal
 
 
 class Watch:
@@ -79,6 +88,7 @@ class Watch:
         self.local = Local()
         self._notes: dict[tuple[str, str], int] = {}
         self._forward: dict[int, Place] = {}
+        self._expected: dict[int, tuple[str, Seen, Place]] = {}
         self._pid = os.getpid()
         # operators whose backward was seen to synchronise: their forward line is worth remembering
         self.learned: set[str] = set()
@@ -104,11 +114,16 @@ class Watch:
     def listening(self) -> bool:
         return self.classify and self.alive and not self.local.quiet
 
-    def publish(self, kind: str, op: str, seen: Seen, detector: str = "dispatch") -> None:
-        """Publish one judged call at the place where it happens."""
+    def publish(
+        self, kind: str, op: str, seen: Seen, detector: str = "dispatch", at: Place | None = None
+    ) -> None:
+        """Publish one judged call at the place where it happens, or at the forward's if given."""
         if not self.listening():
             return
         came = origin(2)
+        place = at or self._place_of(came)
+        if place is None:
+            return
         page = _index.page(kind)
         direction = seen.direction or page.direction
         refined = refine(kind, direction, came.implied_kind)
@@ -119,7 +134,7 @@ class Watch:
                 op=seen.op or without_overload(op),
                 kind=refined,
                 direction=direction,
-                place=self._place_of(came),
+                place=place,
                 detector=detector,
                 count=seen.count,
                 certain=seen.certain and not self.assumed,
@@ -136,7 +151,21 @@ class Watch:
         # VariableType makes the node, which takes the number, before it dispatches the kernel
         self._forward[torch.autograd._get_sequence_nr() - 1] = origin(skip).place
 
-    def _place_of(self, came: Origin) -> Place:
+    def expect_backward(self, kind: str, seen: Seen) -> None:
+        """The gradient of the forward call that runs now will synchronise where no mode looks."""
+        self._expected[torch.autograd._get_sequence_nr() - 1] = (kind, seen, origin(2).place)
+
+    def backward_runs(self) -> None:
+        """Publish what was expected of the autograd node that runs now, once."""
+        if self._expected and self.listening():
+            node = torch._C._current_autograd_node()
+            expected = self._expected.pop(node._sequence_nr(), None) if node is not None else None
+            if expected is not None:
+                kind, seen, place = expected
+                self.publish(kind, "", seen, at=place)
+
+    def _place_of(self, came: Origin) -> Place | None:
+        """The place, the forward's for autograd's work; None for what did not synchronise after all."""
         if not came.from_autograd:
             return came.place
         node = torch._C._current_autograd_node()
@@ -147,6 +176,8 @@ class Watch:
         for candidate in (number, number - 1, number - 2):
             if candidate in self._forward:
                 return self._forward[candidate]
+        if node.name().startswith("IndexPut"):
+            return None  # the forward filled a mask with a number, and so does its gradient
         self.learned.add(_forward_name(node.name()))
         return came.place
 
