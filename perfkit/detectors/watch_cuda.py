@@ -19,10 +19,15 @@ from torch import Tensor
 from perfkit.catalogue import _index
 from perfkit.catalogue._call import Arguments, Seen
 from perfkit.detectors import gpu_trace, sync_debug
+from perfkit.detectors.copies import host_device_copies
 from perfkit.detectors.evidence import Hit, publish
 from perfkit.detectors.interposer import Interposer, available
 from perfkit.detectors.places import TORCH_VERSION, is_dense, origin, refine, without_overload
 from perfkit.model.run import Gap
+
+# Too frequent to interpose: casts and fills of every step go through them. Copies are seen at the
+# tensor methods instead, the rest by the witnesses.
+_TOO_FREQUENT = {"aten::copy_", "aten::fill_.Tensor", "aten::where.self"}
 
 
 class DeviceCall(Arguments):
@@ -75,13 +80,36 @@ class CudaWatch:
         self.used = True
         if not self.classify or self._local.judging:
             return original(*args, **kwargs)
-        seen = self._judge(op, DeviceCall(args, kwargs))
-        if seen is None:
-            return original(*args, **kwargs)
+        return self._timed(
+            op, self._judge(op, DeviceCall(args, kwargs)), lambda: original(*args, **kwargs)
+        )
+
+    def around_copy(
+        self, op: str, copy: Callable[[], Any], arguments: Callable[[Any], tuple[Any, ...]]
+    ) -> Any:
+        """Make one copy between host and device, judged once its result is there."""
+        if not self.classify or self._local.judging:
+            return copy()
+        self.used = True
         self._local.judging, self._local.witnessed = True, 0
         began = time.perf_counter_ns()
         try:
-            return original(*args, **kwargs)
+            out = copy()
+        finally:
+            blocked = time.perf_counter_ns() - began
+            self._local.judging = False
+        seen = self._judge("aten::copy_", DeviceCall(arguments(out), {}))
+        if seen is not None:
+            self._publish(op, *seen, blocked)
+        return out
+
+    def _timed(self, op: str, seen: tuple[str, Seen] | None, call: Callable[[], Any]) -> Any:
+        if seen is None:
+            return call()
+        self._local.judging, self._local.witnessed = True, 0
+        began = time.perf_counter_ns()
+        try:
+            return call()
         finally:
             blocked = time.perf_counter_ns() - began
             self._local.judging = False
@@ -168,10 +196,12 @@ def watch_cuda(key: str = "CUDA") -> Iterator[CudaWatch]:
     watch = CudaWatch()
     with ExitStack() as stack:
         if available():
-            interposer = stack.enter_context(Interposer(_index.rules(), key, watch.around))
+            operators = [op for op in _index.rules() if op not in _TOO_FREQUENT]
+            interposer = stack.enter_context(Interposer(operators, key, watch.around))
             watch.missing = interposer.missing
         else:
             watch.missing = ["every operator"]
+        stack.enter_context(host_device_copies(watch.around_copy))
         if gpu_trace.available():
             watch._witnesses = True
             stack.enter_context(gpu_trace.Waits(watch.witness))
