@@ -73,6 +73,25 @@ def install(watch: Watch, patches: Patches) -> None:
     _install_generator(patches)
     _install_accelerator(patches, synchronize, empty_cache)
     _install_nvtx(patches)
+    _install_graphs(watch, patches)
+
+
+def _install_graphs(watch: Watch, patches: Patches) -> None:
+    class CUDAGraph:
+        """A replay would have to run what was captured, which only a GPU can do."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            raise NotImplementedError(
+                "CUDA graphs cannot be imitated without a GPU: guard the capture with a flag of your "
+                "own, or profile on a GPU"
+            )
+
+    def make_graphed_callables(callables: Any, *args: Any, **kwargs: Any) -> Any:
+        watch.note("torch.cuda.make_graphed_callables", "runs eagerly here")
+        return callables
+
+    patches.set(torch.cuda, "CUDAGraph", CUDAGraph)
+    patches.set(torch.cuda, "make_graphed_callables", make_graphed_callables)
 
 
 def _always(value: Any) -> Any:

@@ -6,6 +6,7 @@ cost nothing more than the mode itself, and a stack is taken only when the catal
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -73,6 +74,13 @@ class Plan:
         self.may_mix = self.name.startswith(_MAY_MIX)
 
 
+@cache
+def _dispatches_itself(kind: type) -> bool:
+    """True for wrapper subclasses such as nested, distributed and quantised tensors."""
+    plain = (Tensor.__torch_dispatch__, torch._C._disabled_torch_dispatch_impl)
+    return getattr(kind, "__torch_dispatch__", plain[0]) not in plain
+
+
 _plans: dict[Any, Plan] = {}
 
 
@@ -92,6 +100,8 @@ class Placement(TorchDispatchMode):  # type: ignore[misc]
         return False  # the wrapper costs 0.7 us per operator, and nothing is compiled under the pretence
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if types and any(map(_dispatches_itself, types)):
+            return NotImplemented  # its own inner operators come by again
         plan = _plans.get(func) or _plan(func)
         if plan.view or not self.watch.alive:
             return func(*args, **kwargs) if kwargs else func(*args)

@@ -25,6 +25,8 @@ def install(watch: Watch, patches: Patches) -> None:
     _install_compilers(watch, patches)
     _install_grouping(patches)
     _install_distributed(watch, patches)
+    # DataParallel on one device: the whole batch goes to it
+    patches.set(torch.nn.parallel.comm, "scatter", lambda tensor, *args, **kwargs: (tensor,))
 
 
 def _install_autocast(patches: Patches) -> None:

@@ -108,6 +108,12 @@ def _install_properties(patches: Patches) -> None:
     patches.set(Tensor, "get_device", get_device)
     patches.set(Tensor, "is_pinned", lambda self, device=None: tags.is_pinned(self))
     patches.set(Tensor, "record_stream", lambda self, stream: None)
+    real_share = Tensor.share_memory_
+
+    def share(self: Tensor) -> Tensor:
+        return self if tags.on_device(self) else real_share(self)
+
+    patches.set(Tensor, "share_memory_", share)
     patches.set(torch, "get_device", lambda tensor: get_device(tensor))
 
 
@@ -205,7 +211,22 @@ def _install_new(watch: Watch, patches: Patches) -> None:
         kwargs.setdefault("dtype", self.dtype)
         return torch.tensor(data, device=device if device is not None else self.device, **kwargs)
 
+    real_wrapper = Tensor._make_wrapper_subclass
+
+    def make_wrapper(*args: Any, **kwargs: Any) -> Any:
+        # a wrapper that really said "cuda" would make autograd ask for a CUDA device and abort
+        given = [v for v in (*args, *kwargs.values()) if isinstance(v, torch.device)]
+        where = target(given[0]) if given else None
+        if where == "cuda":
+            args = tuple(CPU if isinstance(v, torch.device) else v for v in args)
+            kwargs = {k: CPU if isinstance(v, torch.device) else v for k, v in kwargs.items()}
+        out = real_wrapper(*args, **kwargs)
+        if where is not None:
+            watch.place(out, where)
+        return out
+
     patches.set(Tensor, "new_tensor", new_tensor)
+    patches.set(Tensor, "_make_wrapper_subclass", staticmethod(make_wrapper))
 
 
 def install_reads(watch: Watch, patches: Patches) -> None:

@@ -256,3 +256,28 @@ class TestMovedReading:
         found = {s.kind: s for s in self.run(program)}
         assert set(found) == {"item", "d2h"}
         assert not any(s.certain for s in found.values())
+
+
+def test_tensors_that_dispatch_themselves_keep_their_place():
+    with pretend_cuda():
+        parts = [torch.rand(2, 3), torch.rand(1, 3)]
+        nested = torch.nested.nested_tensor(parts, layout=torch.jagged, device="cuda")
+        weight = torch.rand(3, 4, device="cuda", requires_grad=True)
+        (nested @ weight).values().sum().backward()
+        assert nested.is_cuda and weight.grad.is_cuda
+
+
+def test_a_graph_capture_is_refused_rather_than_wrong():
+    with pretend_cuda(), pytest.raises(NotImplementedError, match="cannot be imitated"):
+        torch.cuda.CUDAGraph()
+
+
+def test_loader_batches_are_pinned_and_travel_without_waiting():
+    def program():
+        data = torch.utils.data.TensorDataset(torch.rand(8, 2))
+        for (batch,) in torch.utils.data.DataLoader(
+            data, batch_size=4, pin_memory=True, num_workers=1
+        ):
+            assert batch.is_pinned() and batch.to("cuda", non_blocking=True).is_cuda
+
+    assert counts(program) == {}
