@@ -122,22 +122,32 @@ class Diagnosis:
         Raises:
             PerfkitError: not a diagnosis, or of a schema this version does not know.
         """
-        schema = data.get("schema")
+        schema = data.get("schema") if isinstance(data, Mapping) else None
         if schema != SCHEMA:
             raise PerfkitError(
                 f"this is not a {SCHEMA} document (schema: {schema!r})",
                 "write it again with this version: perfkit profile SCRIPT",
             )
-        coverage = dict(data["coverage"])
-        coverage["gaps"] = tuple(coverage["gaps"])
-        return Diagnosis(
-            run=data["run"],
-            verdict=Verdict(**data["verdict"]),
-            coverage=Coverage(**coverage),
-            outcomes=tuple(_outcome(item) for item in data["outcomes"]),
-            tables={name: Table.from_json(table) for name, table in data["tables"].items()},
-            facts=dict(data.get("facts", {})),
-        )
+        try:
+            return _diagnosis(data)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise PerfkitError(
+                f"this {SCHEMA} document is damaged: {type(error).__name__}: {error}",
+                "write it again: perfkit profile SCRIPT",
+            ) from error
+
+
+def _diagnosis(data: Mapping[str, Any]) -> Diagnosis:
+    coverage = dict(data["coverage"])
+    coverage["gaps"] = tuple(coverage["gaps"])
+    return Diagnosis(
+        run=data["run"],
+        verdict=Verdict(**data["verdict"]),
+        coverage=Coverage(**coverage),
+        outcomes=tuple(_outcome(item) for item in data["outcomes"]),
+        tables={name: Table.from_json(table) for name, table in data["tables"].items()},
+        facts=dict(data.get("facts", {})),
+    )
 
 
 def _outcome(data: Mapping[str, Any]) -> Outcome:

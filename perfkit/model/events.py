@@ -108,7 +108,11 @@ class Events:
         return "" if code < 0 else self.stacks[code]
 
     def steps(self) -> tuple[StepWindow, ...]:
-        """The host's step windows in order; the device's copies of the marks are left out."""
+        """The host's step windows in order.
+
+        Left out are the device's copies of the marks, and a last mark that holds no operator where
+        the one before does: a profiler opens it when the last step has already ended.
+        """
         marks = [code for code, name in enumerate(self.names) if name.startswith(_STEP)]
         host = self.of((*ANNOTATIONS, *HOST_OPS)) & np.isin(self.name, marks)
         windows = []
@@ -117,6 +121,9 @@ class Events:
             if number.isdecimal() and len(number) < 19:
                 start = int(self.start[row])
                 windows.append(StepWindow(int(number), start, start + int(self.dur[row])))
+        ops = self.start[self.of(HOST_OPS) & ~host]
+        if len(windows) > 1 and _holds(windows[-2], ops) and not _holds(windows[-1], ops):
+            windows.pop()
         return tuple(windows)
 
     def has_device(self) -> bool:
@@ -125,8 +132,8 @@ class Events:
 
     def self_check(self) -> None:
         """Raise AssertionError when the columns contradict each other; tests call it on every trace."""
-        columns = (self.dur, self.name, self.cat, self.stack, self.pid, self.tid)
-        columns += (self.correlation, self.external, self.nbytes, self.order)
+        columns = [self.dur, self.name, self.cat, self.stack, self.pid, self.tid]
+        columns += [self.correlation, self.external, self.nbytes, self.order]
         assert all(len(column) == len(self) for column in columns)
         assert all(column.dtype == np.int64 for column in (self.start, *columns))
         assert not len(self) or bool((self.dur >= 0).all())
@@ -134,3 +141,9 @@ class Events:
         for codes, texts in ((self.name, self.names), (self.cat, self.categories)):
             assert not len(self) or 0 <= int(codes.min()) <= int(codes.max()) < len(texts)
         assert len(set(self.order.tolist())) == len(self)
+
+
+def _holds(window: StepWindow, starts: Ints) -> bool:
+    """True when one of the sorted starts lies in the window."""
+    first, last = np.searchsorted(starts, (window.start_ns, window.end_ns))
+    return bool(first < last)

@@ -12,8 +12,12 @@ every thread, and is not popped inside overridable functions such as `Tensor.bac
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+
+import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
 from perfkit.base.errors import PerfkitError
 from perfkit.model.run import Gap
@@ -48,9 +52,35 @@ class Pretence:
         """Operators run on device tensors so far, views and allocations left out."""
         return self._watch.dispatched
 
+    @property
+    def calls(self) -> int:
+        """Everything the dispatch mode was asked about so far, views and host work included."""
+        return self._watch.calls
+
+    def call_cost_ns(self) -> float:
+        """What the pretence adds to one operator call on this machine, in ns, measured now."""
+        with self._watch.quietly():
+            value = torch.ones(1)
+            self._watch.place(value, "cuda")
+            pretended = _best_ns(value)
+            with _disable_current_modes():
+                bare = _best_ns(value)
+        return max(0.0, pretended - bare)
+
     def notes(self) -> tuple[Gap, ...]:
         """What could not be imitated or looked at, with reasons."""
         return self._watch.notes()
+
+
+def _best_ns(value: torch.Tensor, rounds: int = 7, calls: int = 200) -> float:
+    """Nanoseconds of one tiny operator: the best round, since noise only ever adds."""
+    best = float("inf")
+    for _ in range(rounds):
+        began = time.perf_counter_ns()
+        for _ in range(calls):
+            torch.add(value, value)
+        best = min(best, (time.perf_counter_ns() - began) / calls)
+    return best
 
 
 _active: Watch | None = None

@@ -103,6 +103,7 @@ class Placement(TorchDispatchMode):  # type: ignore[misc]
         if types and any(map(_dispatches_itself, types)):
             return NotImplemented  # its own inner operators come by again
         plan = _plans.get(func) or _plan(func)
+        self.watch.calls += 1
         if plan.view or not self.watch.alive:
             return func(*args, **kwargs) if kwargs else func(*args)
         if plan.composite:

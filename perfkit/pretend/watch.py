@@ -77,6 +77,7 @@ class Watch:
         classify: False tracks placement only.
         used: anything was ever placed on the device.
         dispatched: operators run on device tensors so far, views and allocations left out.
+        calls: everything the dispatch mode was asked about, which is what the pretence costs.
     """
 
     def __init__(self, assumed: bool) -> None:
@@ -84,6 +85,7 @@ class Watch:
         self.classify = True
         self.used = False
         self.dispatched = 0
+        self.calls = 0
         self.alive = True
         self.local = Local()
         self._notes: dict[tuple[str, str], int] = {}

@@ -1,1 +1,9 @@
-""""""
+"""What is worth doing: one rule per file. `ls perfkit/rules` is the list.
+
+A rule is a function of a `Run` that returns what it looked at and what it found, or raises
+`NotObservable` with the reason why it could not look. Its module docstring is its page.
+"""
+
+from perfkit.rules._diagnose import diagnose
+
+__all__ = ["diagnose"]

@@ -1,0 +1,114 @@
+"""Source text around a place: the statement, its neighbours, the function it stands in.
+
+Everything comes through `linecache`, so code that lives in no file (a notebook cell) works too.
+Unreadable source is None, never an empty string that looks like a blank line.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+
+from perfkit.model.syncs import Frame
+
+_AROUND = 3
+_STATEMENT_LINES = 4
+_CODE_CHARACTERS = 200
+_LINE_CHARACTERS = 500
+_FILE_BYTES = 20_000_000
+_FILE_CHARACTERS = 2_000_000
+"""Beyond this a file is not parsed: the line alone has to do."""
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """One line of context; `marked` where it belongs to the statement in question."""
+
+    number: int
+    text: str
+    marked: bool
+
+
+@dataclass(frozen=True)
+class Source:
+    """The statement at a place.
+
+    Attributes:
+        code: the statement on one line; of a statement longer than four lines, the line alone.
+        function: qualified name of what it stands in, `SMoE.forward`; "" at module level.
+        lines: the statement with three lines on either side.
+    """
+
+    code: str
+    function: str
+    lines: tuple[SourceLine, ...]
+
+
+def source_at(place: Frame | None) -> Source | None:
+    """The source at `place`; None where it cannot be read."""
+    if place is None:
+        return None
+    lines = _lines(place.file)
+    if not 1 <= place.line <= len(lines):
+        return None
+    index = _index("".join(lines))
+    first, last = index.spans.get(place.line, (place.line, place.line))
+    if last - first >= _STATEMENT_LINES:  # one line of a long call says more than all of it
+        first = last = place.line
+    last = min(last, len(lines))
+    shown = range(max(1, first - _AROUND), min(len(lines), last + _AROUND) + 1)
+    context = tuple(
+        SourceLine(n, lines[n - 1][:_LINE_CHARACTERS].rstrip(), first <= n <= last) for n in shown
+    )
+    code = " ".join(lines[n - 1].strip() for n in range(first, last + 1))
+    if len(code) > _CODE_CHARACTERS:
+        code = code[:_CODE_CHARACTERS].rstrip() + " …"
+    return Source(code, index.functions.get(place.line, ""), context)
+
+
+def _lines(file: str) -> list[str]:
+    """The file's lines; none for what is no ordinary file (a device would never end)."""
+    if file in linecache.cache or (os.path.isfile(file) and os.path.getsize(file) < _FILE_BYTES):
+        return linecache.getlines(file)
+    return []
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Per line: the innermost statement's first and last line, and the enclosing qualified name."""
+
+    spans: dict[int, tuple[int, int]]
+    functions: dict[int, str]
+
+
+@lru_cache(maxsize=32)
+def _index(text: str) -> _Index:
+    try:
+        tree = ast.parse(text if len(text) <= _FILE_CHARACTERS else "")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _Index({}, {})
+    spans: dict[int, tuple[int, int]] = {}
+    functions: dict[int, str] = {}
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    # From the outside in, so that the innermost has the last word.
+    for node in sorted(statements, key=lambda node: node.lineno - (node.end_lineno or node.lineno)):
+        first, last = _head(node)
+        spans.update(dict.fromkeys(range(first, last + 1), (first, last)))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            outer = functions.get(node.lineno)
+            name = f"{outer}.{node.name}" if outer else node.name
+            lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            functions.update(dict.fromkeys(lines, name))
+    return _Index(spans, functions)
+
+
+def _head(node: ast.stmt) -> tuple[int, int]:
+    """First and last line of a statement; of `if`, `for`, `def` and the like without the body."""
+    first, last = node.lineno, node.end_lineno or node.lineno
+    body = getattr(node, "body", None)
+    if isinstance(body, list) and body:
+        last = max(first, min(last, body[0].lineno - 1))
+    return first, last

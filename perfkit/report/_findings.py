@@ -1,0 +1,59 @@
+"""Findings with their names, ranks and anchors: what several sections point at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perfkit.model.diagnosis import Diagnosis, Finding
+from perfkit.report._text import short_names
+from perfkit.report.blocks import SnippetLine
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A finding, its place in the ranking (from 1) and how a page names it.
+
+    `where` is `model.py:88`, or what stands for it where no line is known.
+    """
+
+    rank: int
+    rule: str
+    finding: Finding
+    where: str
+    function: str
+    snippet: tuple[SnippetLine, ...]
+
+    @property
+    def anchor(self) -> str:
+        return f"finding-{self.rank}"
+
+
+def ranked(diagnosis: Diagnosis) -> list[Ranked]:
+    """Every finding, what wastes most first."""
+    pairs = diagnosis.findings()
+    names = short_names(f.place.file for _, f in pairs if f.place)
+    sources = _sources(diagnosis)
+    found = []
+    for rank, (rule, finding) in enumerate(pairs, start=1):
+        place = finding.place
+        if place is None:
+            where = "no Python line" if finding.evidence.get("per_step") else "the whole step"
+            found.append(Ranked(rank, rule, finding, where, "", ()))
+            continue
+        function, lines = sources.get((place.file, place.line), (place.function, ()))
+        where = f"{names[place.file]}:{place.line}"
+        found.append(Ranked(rank, rule, finding, where, function or place.function, lines))
+    return found
+
+
+def _sources(
+    diagnosis: Diagnosis,
+) -> dict[tuple[str, int], tuple[str, tuple[SnippetLine, ...]]]:
+    table = diagnosis.tables.get("source")
+    found: dict[tuple[str, int], tuple[str, tuple[SnippetLine, ...]]] = {}
+    for row in table.records() if table else ():
+        line = SnippetLine(int(row["number"] or 0), str(row["text"]), bool(row["marked"]))
+        key = str(row["file"]), int(row["line"] or 0)
+        function, lines = found.get(key, (str(row["function"] or ""), ()))
+        found[key] = function, (*lines, line)
+    return found

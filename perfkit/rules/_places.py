@@ -1,0 +1,98 @@
+"""Findings by place: one line of source is one finding, whatever it issues there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import reduce
+from operator import add
+
+from perfkit.analysis.source import source_at
+from perfkit.analysis.sync_costs import Cost, cost
+from perfkit.analysis.sync_points import SyncPoint, stack_text, watched_steps
+from perfkit.base import plugins
+from perfkit.catalogue._index import page
+from perfkit.model.diagnosis import Confidence, Saving
+from perfkit.model.run import Run
+from perfkit.model.syncs import Frame
+from perfkit.model.table import Cell
+
+COPY_KINDS = frozenset({"h2d", "h2d_pageable_async", "d2h", "d2h_pageable_async"})
+
+
+def is_copy(point: SyncPoint) -> bool:
+    """True for whole-tensor copies, which the rule `blocking_copies` judges; reads are waits."""
+    return point.direction == "h2d" or point.kind in COPY_KINDS
+
+
+def by_place(points: Iterable[SyncPoint]) -> list[list[SyncPoint]]:
+    """Points grouped by file and line, those without a place by operator."""
+    groups: dict[tuple[str, int], list[SyncPoint]] = defaultdict(list)
+    for point in points:
+        groups[(point.site.file, point.site.line) if point.site else (point.op, 0)].append(point)
+    return list(groups.values())
+
+
+def saving(points: list[SyncPoint], limit_ns: int | None) -> Saving:
+    """What all syncs of one place waste together."""
+    total: Cost = reduce(add, (cost(point) for point in points))
+    return total.saving(limit_ns)
+
+
+def per_step(points: Iterable[SyncPoint]) -> float:
+    """Syncs per step, all together."""
+    return sum(point.per_step for point in points)
+
+
+def advice(points: list[SyncPoint]) -> str:
+    """The fix of the most frequent sync of this place, or the one on the page of its kind."""
+    own = next((point.fix for point in points if point.fix), None)
+    kind = points[0].kind
+    if own is None and kind in plugins.names("perfkit.catalogue"):
+        own = page(kind).fix
+    return _sentence(own or "")
+
+
+def _sentence(text: str) -> str:
+    """With a capital letter, unless it begins with code."""
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first.isalpha() else text
+
+
+def confidence(points: list[SyncPoint], run: Run) -> Confidence:
+    """How sure we are that the host waits here."""
+    sure = all(point.certain for point in points)
+    if run.device == "cpu":
+        return "likely" if sure else "low"
+    return "certain" if sure else "likely"
+
+
+def watched(run: Run) -> str:
+    """What the rules about places looked at."""
+    steps = watched_steps(run)
+    return f"{steps} watched step{'' if steps == 1 else 's'}"
+
+
+def code_at(site: Frame | None) -> str:
+    """The statement at a place on one line; empty where it cannot be read."""
+    source = source_at(site)
+    return source.code if source else ""
+
+
+def evidence(points: list[SyncPoint]) -> dict[str, Cell]:
+    """The numbers a finding stands on."""
+    main = points[0]
+    blocked = [p.blocked_ns for p in points if p.blocked_ns is not None]
+    moved = [p.nbytes for p in points if p.nbytes is not None]
+    return {
+        "per_step": per_step(points),
+        "ops": ", ".join(sorted({p.op for p in points})),
+        "kinds": ", ".join(sorted({p.kind for p in points})),
+        "phases": ", ".join(sorted({p.phase for p in points})),
+        "blocked_ns": sum(blocked) if blocked else None,
+        "nbytes": sum(moved) if moved else None,
+        "caller": str(main.caller) if main.caller else None,
+        "stack": stack_text(main.stack),
+        "seen_by": ", ".join(sorted({name for p in points for name in p.seen_by})),
+        "steps": main.steps,
+    }

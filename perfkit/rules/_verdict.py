@@ -1,0 +1,140 @@
+"""The three sentences: what a step costs, why, what to do next. With numbers, or with the reason why not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from perfkit.analysis.source import source_at
+from perfkit.analysis.steps import typical_step
+from perfkit.base import units
+from perfkit.base.errors import NotObservable
+from perfkit.model.diagnosis import Finding, Outcome, Verdict
+from perfkit.model.run import Run
+
+Pair = tuple[str, Finding]
+
+_WAIT, _COPY = "host-wait-in-step", "blocking-copies"
+_DOES = {
+    "cuda": "it makes",
+    "pretend-cuda": "on CUDA it would make",
+    "cpu": "moved to CUDA, it would make",
+}
+
+
+def verdict(run: Run, outcomes: tuple[Outcome, ...]) -> Verdict:
+    """The conclusion for people, from the outcomes alone and the typical step."""
+    pairs = [(o.rule, f) for o in outcomes for f in o.findings]
+    pairs.sort(key=lambda p: -(p[1].saving.likely_ns if p[1].saving else -1))
+    what = _what(run, pairs)
+    if pairs:
+        return Verdict(what, _why(pairs), _next(pairs))
+    blind = [o for o in outcomes if o.state in ("not-observable", "error")]
+    if len(blind) == len(outcomes):
+        reasons = "; ".join(dict.fromkeys(o.reason or "unknown" for o in blind))
+        return Verdict(what, f"Nothing could be checked: {reasons}.", _retry(run))
+    clear = ", ".join(o.rule for o in outcomes if o.state == "clear")
+    why = f"The checks that could look found nothing: {clear}."
+    if blind:
+        why += f" {len(blind)} could not look: {', '.join(o.rule for o in blind)}."
+    return Verdict(what, why, "Nothing to change here; profile a longer or larger run to be sure.")
+
+
+def _what(run: Run, pairs: list[Pair]) -> str:
+    try:
+        step = typical_step(run)
+    except NotObservable:
+        start = f"No complete step was measured; the program {_ended(run)}"
+    else:
+        where = "" if run.device == "cuda" else " on this CPU"
+        start = f"A step takes {units.ns(step.median_ns)}{where}"
+    waits, copies = _sum(pairs, _WAIT), _sum(pairs, _COPY)
+    parts = []
+    if waits:
+        parts.append(_plural(waits, "host-device synchronisation", "host-device synchronisations"))
+    if copies:
+        parts.append(_plural(copies, "blocking copy", "blocking copies"))
+    return f"{start}; {_DOES[run.device]} {' and '.join(parts)}." if parts else f"{start}."
+
+
+def _worst(pairs: list[Pair]) -> list[Pair]:
+    """The findings of the function that wastes most with one kind of finding: a loop, not a line."""
+    groups: dict[tuple[str, str, str], list[Pair]] = defaultdict(list)
+    for rule, finding in pairs:
+        file = finding.place.file if finding.place else ""
+        groups[rule, file, _owner(finding)].append((rule, finding))
+    return max(groups.values(), key=lambda group: _likely(f for _, f in group))
+
+
+def _why(pairs: list[Pair]) -> str:
+    worst = _worst(pairs)
+    rule, top = worst[0]
+    if rule not in (_WAIT, _COPY):
+        return f"{top.title}."
+    total, mine = _sum(pairs, rule), _sum(worst, rule)
+    lines = ", ".join(dict.fromkeys(_short(f) for _, f in worst[:3]))
+    noun = "synchronisations" if rule == _WAIT else "blocking copies"
+    if mine < total:
+        share = f"{units.count(_round(mine))} of the {units.count(_round(total))} {noun}"
+    else:
+        share = "it" if _round(total) == 1 else f"all {units.count(_round(total))} {noun}"
+    return f"{_owner(top)} makes {share} ({lines})."
+
+
+def _next(pairs: list[Pair]) -> str:
+    worst = [f for _, f in _worst(pairs)]
+    top = next((f for f in worst if f.fix), worst[0])
+    place = f"{_short(top)}: " if top.place else ""
+    if top.fix:
+        return f"{place}{top.fix.rstrip('.')}."
+    return (
+        f"{place}look at this line first; no ready advice is known for {top.evidence.get('ops')}."
+    )
+
+
+def _retry(run: Run) -> str:
+    if run.steps:
+        return "Let the program run for more steps: perfkit profile --steps 3 SCRIPT."
+    return "Mark the steps with perfkit.step(), or profile a program that trains or evaluates in a loop."
+
+
+def _owner(finding: Finding) -> str:
+    source = source_at(finding.place)
+    if source and source.function:
+        return source.function
+    if finding.place is None:
+        return "Code without a Python frame"
+    function = finding.place.function
+    return "The script" if function == "<module>" else function
+
+
+def _short(finding: Finding) -> str:
+    if finding.place is None:
+        return "an unknown line"
+    return f"{finding.place.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{finding.place.line}"
+
+
+def _sum(pairs: list[Pair], rule: str) -> float:
+    return sum(_count(finding) for name, finding in pairs if name == rule)
+
+
+def _count(finding: Finding) -> float:
+    value = finding.evidence.get("per_step")
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def _likely(findings: Iterable[Finding]) -> int:
+    return sum(f.saving.likely_ns for f in findings if f.saving)
+
+
+def _plural(count: float, one: str, many: str) -> str:
+    shown = _round(count)
+    return f"{units.count(shown)} {one if shown == 1 else many}"
+
+
+def _round(count: float) -> float:
+    return round(count, 1)
+
+
+def _ended(run: Run) -> str:
+    return run.ended or "ended"

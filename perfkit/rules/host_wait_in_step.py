@@ -1,0 +1,61 @@
+"""The host waits for the device inside a step.
+
+What it does
+    Lists every line that makes Python wait until the device has finished: reading a value
+    (`.item()`, `if tensor:`, `float(loss)`), asking for a data-dependent size (`nonzero`,
+    `x[mask]`, `repeat_interleave` without `output_size`), or synchronising outright. Whole-tensor
+    copies are judged by `blocking_copies`.
+
+Why it hurts
+    The device runs ahead of Python as long as Python only queues work. A wait empties that queue:
+    the host stands still until the device is done, then the device stands still until Python has
+    prepared the next launch. A loop that waits once per expert, per slot or per pair pays this
+    every time round.
+
+How the saving is estimated
+    Per wait 10 to 20 µs for the call, and 50 to 200 µs of idle device after it; a measured wait
+    replaces the assumed one. Low is the call alone, because a device that never runs dry loses
+    nothing else. It is a range on purpose: published gains lie between nothing and 1.5x.
+
+When not to act
+    When the device is the bottleneck and its queue stays full, when the value is needed to decide
+    what runs next (early stopping, speculative decoding), or when the wait is the one place per
+    step where metrics are read.
+"""
+
+from __future__ import annotations
+
+from perfkit.analysis.sync_costs import step_limit
+from perfkit.analysis.sync_points import SyncPoint, sync_points
+from perfkit.base import units
+from perfkit.model.diagnosis import Finding
+from perfkit.model.run import Run
+from perfkit.rules import _places
+from perfkit.rules._engine import Looked
+
+
+def host_wait_in_step(run: Run) -> Looked:
+    """One finding per line that waits, what wastes most first.
+
+    Raises:
+        NotObservable: no step was watched.
+    """
+    waits = [point for point in sync_points(run) if not _places.is_copy(point)]
+    limit = step_limit(run)
+    findings = tuple(_finding(points, run, limit) for points in _places.by_place(waits))
+    return Looked(_places.watched(run), findings)
+
+
+def _finding(points: list[SyncPoint], run: Run, limit_ns: int | None) -> Finding:
+    site = points[0].site
+    count = units.count(round(_places.per_step(points), 1))
+    times = "once" if count == "1" else f"{count} times"
+    return Finding(
+        title=f"The host waits for the device {times} per step",
+        place=site,
+        code=_places.code_at(site),
+        evidence=_places.evidence(points),
+        saving=_places.saving(points, limit_ns),
+        fix=_places.advice(points),
+        confidence=_places.confidence(points, run),
+    )

@@ -1,0 +1,118 @@
+"""`perfkit report`: from a diagnosis to a page, and errors a person can act on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from perfkit.base.errors import PerfkitError
+from perfkit.cli.report import command, file_name
+from perfkit.io.rundir import save
+from perfkit.rules import _engine, diagnose
+from tests.sample_runs import ctr_run
+
+
+@pytest.fixture
+def run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    directory = tmp_path / "profiles" / "ctr"
+    directory.mkdir(parents=True)
+    data = diagnose(ctr_run(), _engine.outcome).to_json()
+    (directory / "diagnosis.json").write_text(json.dumps(data), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return directory
+
+
+def _call(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def test_a_run_directory_becomes_a_page_under_reports_and_a_verdict(run_directory: Path) -> None:
+    result = _call(run_directory)
+    assert result.exit_code == 0
+    assert Path("reports/ctr-found.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert "SMoE.forward makes 128" in result.output
+    assert "reports/ctr-found.html" in result.output
+
+
+def test_the_page_goes_where_it_is_told(run_directory: Path, tmp_path: Path) -> None:
+    assert (
+        _call(run_directory / "diagnosis.json", "--out", tmp_path / "a" / "b.html").exit_code == 0
+    )
+    assert (tmp_path / "a" / "b.html").exists()
+    assert not Path("reports").exists()
+
+
+def test_json_and_markdown_go_to_stdout_alone(run_directory: Path) -> None:
+    stdout = _call(run_directory, "--json").stdout
+    assert json.loads(stdout) == json.loads((run_directory / "diagnosis.json").read_text())
+    assert _call(run_directory, "--markdown").stdout.startswith("# perfkit: ctr-found\n")
+    assert not Path("reports").exists()
+
+
+def test_markdown_goes_to_a_file(run_directory: Path) -> None:
+    result = _call(run_directory, "--markdown", "--out", "verdict.md")
+    assert result.stdout == ""
+    assert Path("verdict.md").read_text(encoding="utf-8").startswith("# perfkit")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot read"),
+        (b"", "not JSON"),
+        (b"\x1f\x8b\x00", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "not a perfkit.diagnosis/1 document"),
+        (b'{"schema": "perfkit.diagnosis/1", "run": 1}', "damaged"),
+    ],
+    ids=["missing", "empty", "binary", "deep", "list", "damaged"],
+)
+def test_what_is_no_diagnosis_is_one_sentence_and_a_next_step(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    file = tmp_path / "diagnosis.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(PerfkitError, match=message) as caught:
+        _call(file)
+    assert caught.value.hint
+
+
+def test_an_empty_directory_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PerfkitError):
+        _call(tmp_path)
+
+
+def test_a_run_nobody_has_judged_yet_is_judged_now(tmp_path: Path) -> None:
+    save(ctr_run(), tmp_path / "ctr")
+    data = json.loads(_call(tmp_path / "ctr", "--json").stdout)
+    assert data["schema"] == "perfkit.diagnosis/1"
+    assert data["verdict"]["why"].startswith("SMoE.forward makes 128")
+
+
+def test_a_folder_is_no_file_to_write_to(run_directory: Path, tmp_path: Path) -> None:
+    with pytest.raises(PerfkitError, match="is a folder"):
+        _call(run_directory, "--out", tmp_path)
+
+
+def test_both_formats_at_once_are_refused(run_directory: Path) -> None:
+    assert _call(run_directory, "--json", "--markdown").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("run", "name"),
+    [
+        ("ctr-2026.11", "ctr-2026.11"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("/abs", "abs"),
+        ("a\x00b\\c:d", "a-b-c-d"),
+        ("..", "run"),
+        ("", "run"),
+        ("x" * 300, "x" * 80),
+    ],
+)
+def test_a_run_cannot_choose_where_its_page_goes(run: str, name: str) -> None:
+    assert file_name(run) == name

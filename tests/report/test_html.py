@@ -1,0 +1,130 @@
+"""The page as text: what it may contain, and what it must not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from perfkit.model.run import Run
+from perfkit.report.html import render
+from perfkit.rules import _engine, diagnose
+from tests.draw import draw, item
+from tests.sample_runs import ctr_run, hostile_run
+
+
+class _Page(HTMLParser):
+    """Tags, ids, executed scripts and data blocks of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.data: list[str] = []
+        self._inside: list[str] | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self._inside = self.data if dict(attrs).get("type") else self.scripts
+            self._inside.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = None
+
+    def handle_data(self, data: str) -> None:
+        if self._inside is not None:
+            self._inside[-1] += data
+
+
+def _page(run: Run) -> tuple[str, _Page]:
+    text = render(diagnose(run, _engine.outcome))
+    return text, _Page(text)
+
+
+def test_a_page_without_a_chart_carries_no_script_and_stays_small() -> None:
+    text, page = _page(Run("empty"))
+    assert page.scripts == []
+    assert len(text) < 40_000
+    assert "script-src &#39;none&#39;" in text
+
+
+def test_plotly_is_inlined_once_and_every_script_is_allowed_by_its_hash() -> None:
+    text, page = _page(ctr_run())
+    assert len(page.scripts) == 2
+    policy = next(a["content"] for _, a in page.tags if a.get("http-equiv"))
+    assert policy is not None
+    for script in page.scripts:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+    assert "unsafe-eval" not in policy
+    assert "'unsafe-inline'" not in policy.split("style-src")[0]
+    assert policy.startswith("default-src 'none';")
+    assert "4.6 MiB" in text or "4.7 MiB" in text or re.search(r"One file, [\d.]+ MiB", text)
+
+
+@pytest.mark.parametrize("run", [ctr_run(), hostile_run()], ids=["ctr", "hostile"])
+def test_nothing_is_loaded_from_anywhere_and_no_handler_is_attached(run: Run) -> None:
+    _, page = _page(run)
+    for tag, attributes in page.tags:
+        assert tag not in ("img", "iframe", "object", "embed", "base", "form")
+        assert not any(name.startswith("on") for name in attributes)
+        assert attributes.get("src") is None
+        assert (attributes.get("href") or "#").startswith(("#", "data:,"))
+
+
+def test_every_link_has_its_target_and_no_id_is_used_twice() -> None:
+    _, page = _page(ctr_run())
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    links = {(a.get("href") or "")[1:] for tag, a in page.tags if tag == "a"}
+    assert links <= set(ids)
+    assert len(ids) == len(set(ids))
+
+
+def test_hostile_names_add_no_tag() -> None:
+    allowed = {tag for tag, _ in _page(ctr_run())[1].tags}
+    text, page = _page(hostile_run())
+    assert {tag for tag, _ in page.tags} <= allowed
+    assert "{{7*7}}" in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    text.encode("utf-8")
+
+
+def test_ten_thousand_character_names_do_not_fill_the_page() -> None:
+    assert "x" * 2_100 not in _page(hostile_run())[0]
+
+
+def test_chart_data_is_json_that_cannot_close_its_element() -> None:
+    _, page = _page(ctr_run())
+    (block,) = page.data
+    assert "<" not in block
+    assert {series["name"] for series in json.loads(block)["data"]} == {
+        "warm-up", "bare", "light", "deep",
+    }  # fmt: skip
+
+
+def test_hundreds_of_places_are_capped_and_counted() -> None:
+    syncs = tuple(item(line=number, step=0) for number in range(1, 401))
+    text, page = _page(draw("step  dddd", syncs=syncs))
+    assert sum(1 for _, a in page.tags if a.get("class") == "card") == 25
+    assert "395 more below" in text
+    assert "375 more are in the table below" in text
+    assert "300 more in diagnosis.json" in text
+
+
+def test_unreadable_source_is_said_and_not_left_blank() -> None:
+    text, _ = _page(draw("step  dddd\nsync  i...", i=item("/gone/model.py")))
+    assert "The source of this line could not be read." in text
+
+
+def test_none_is_never_shown() -> None:
+    for run in (ctr_run(), Run("empty"), draw("step  dddd\nsync  i...", i=item(stack=()))):
+        text, _ = _page(run)
+        body = text.split("<body>")[1].split("<script>")[0]
+        assert not re.search(r">\s*None\s*<", body)
