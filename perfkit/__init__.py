@@ -1,1 +1,40 @@
-"""perfkit: which line is slow, how much it costs, and what to write instead."""
+"""perfkit: which line is slow, how much it costs, and what to write instead.
+
+The public surface, loaded on first use:
+
+    perfkit.profile(name)      measure a block: `with perfkit.profile("name") as p: ... p.step()`
+    perfkit.step()             a step of the program ended here
+    perfkit.instrument(name)   a named region: decorator or context manager
+    perfkit.guard              no_sync(), max_syncs(n)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from perfkit.capture import guard
+    from perfkit.capture.instrument import instrument, step
+    from perfkit.cli._surface import profile
+
+__all__ = ["profile", "step", "instrument", "guard"]
+
+_WHERE = {
+    "profile": "perfkit.cli._surface",
+    "step": "perfkit.capture.instrument",
+    "instrument": "perfkit.capture.instrument",
+    "guard": "perfkit.capture",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'perfkit' has no attribute {name!r}")
+    if name == "guard":
+        return importlib.import_module("perfkit.capture.guard")
+    return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

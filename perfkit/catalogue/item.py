@@ -1,12 +1,13 @@
 """One element read by the host.
 
 **Synchronises**: `.item()`, `int()`, `float()`, `bool()`, `if t`, `while t`, `assert t`, `t in x`,
-`range(t)`, `lst[t]`, `x[t0]` and `x[:t0]` with a 0-d tensor, the builtins `max`, `min` and `sum` over
-elements, `math.*(t)`, the gradients of `prod(dim)` and `cumprod`, f-strings of 0-d values, scalar arguments given as 0-d tensors: all end in
-`_local_scalar_dense`, which copies one element and waits for the stream (ATen CUDAScalar.cu).
+`range(t)`, `lst[t]`, `x[t0]` and `x[:t0]` with a 0-d tensor, the builtins `max` and `min` over
+elements, `math.*(t)`, f-strings of 0-d values, scalar arguments given as 0-d tensors, the gradients
+of `prod(dim)` and `cumprod`: all end in `_local_scalar_dense`, which copies one element and waits
+for the stream (ATen CUDAScalar.cu).
 
 **Looks alike, does not**: the same on CPU tensors (`lengths.max().item()`, Adam's `step`), `.shape`,
-`len(t)`, `.numel()`, `.dim()`.
+`len(t)`, `.numel()`, `.dim()`; the builtin `sum`, which adds tensors.
 
 **Instead**: keep the value on the device (`torch.where`, masked arithmetic), gather several values
 into one tensor and read them once, or read only every N steps.
