@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from perfkit.io.chrome import read_trace
+from perfkit.model.events import DEVICE_WORK, Events, StepWindow
+from tests.kineto_traces import document, gpu_events, span, write
+
+
+def events_of(tmp_path: Path, *spans: dict[str, object]) -> Events:
+    return read_trace(write(tmp_path / "t.json", document(list(spans))))
+
+
+def mark(number: object, ts: float, dur: float) -> dict[str, object]:
+    return span("user_annotation", f"ProfilerStep#{number}", ts, dur)
+
+
+def test_device_copies_of_step_marks_are_no_steps(tmp_path: Path) -> None:
+    events = read_trace(write(tmp_path / "t.json", document(gpu_events())))
+    assert events.steps() == (
+        StepWindow(0, 1_000_000, 2_000_000),
+        StepWindow(1, 2_000_250, 3_000_250),
+    )
+
+
+def test_marks_without_a_number_are_no_steps(tmp_path: Path) -> None:
+    assert events_of(tmp_path, mark("x", 0, 10), mark("", 20, 10), mark("-1", 40, 10)).steps() == ()
+
+
+def test_an_empty_mark_after_the_last_step_is_no_step(tmp_path: Path) -> None:
+    op = span("cpu_op", "aten::add", 10, 10)
+    steps = events_of(tmp_path, mark(0, 0, 100), op, mark(1, 100, 30)).steps()
+    assert [step.number for step in steps] == [0]
+
+
+def test_a_short_last_step_with_an_operator_stays(tmp_path: Path) -> None:
+    ops = span("cpu_op", "aten::add", 10, 10), span("cpu_op", "aten::add", 101, 1)
+    steps = events_of(tmp_path, mark(0, 0, 100), mark(1, 100, 3), *ops).steps()
+    assert [step.number for step in steps] == [0, 1]
+
+
+def test_marks_of_steps_that_ran_on_the_device_alone_stay(tmp_path: Path) -> None:
+    steps = events_of(tmp_path, mark(0, 0, 100), mark(1, 100, 3)).steps()
+    assert [step.number for step in steps] == [0, 1]
+
+
+def test_the_only_mark_stays_even_without_operators(tmp_path: Path) -> None:
+    assert events_of(tmp_path, mark(551, 0, 100)).steps() == (StepWindow(551, 0, 100_000),)
+
+
+def test_repeated_step_numbers_are_kept_apart(tmp_path: Path) -> None:
+    op = span("cpu_op", "aten::add", 150, 1)
+    steps = events_of(tmp_path, mark(6, 0, 100), mark(6, 100, 100), op).steps()
+    assert [step.number for step in steps] == [6, 6]
+
+
+def test_a_trace_of_the_host_alone_has_no_device(tmp_path: Path) -> None:
+    assert not events_of(tmp_path, span("cpu_op", "aten::add", 0, 1)).has_device()
+
+
+def test_device_work_is_found_by_category(tmp_path: Path) -> None:
+    events = read_trace(write(tmp_path / "t.json", document(gpu_events())))
+    assert events.has_device()
+    assert int(events.of(DEVICE_WORK).sum()) == 6
+    assert int(events.named(["gemm"]).sum()) == 2
