@@ -7,6 +7,8 @@ from perfkit.model.run import OpStat, Run
 from perfkit.model.table import Column, Table
 
 _ROWS = 200
+_DISPATCH_MODE = "PythonDispatchMode"
+_OURS = "perfkit's pretend device (no part of the program)"
 COLUMNS = (
     Column("name"),
     Column("place"),
@@ -33,7 +35,7 @@ def operators_table(run: Run) -> Table:
     ranked = sorted(run.ops, key=lambda op: (-op.self_ns, op.name))[:_ROWS]
     rows = tuple(
         (
-            op.name,
+            _OURS if op.name == _DISPATCH_MODE and run.device == "pretend-cuda" else op.name,
             op.place,
             op.calls / steps,
             round(op.self_ns / steps),

@@ -40,11 +40,13 @@ class Source:
         code: the statement on one line; of a statement longer than four lines, the line alone.
         function: qualified name of what it stands in, `SMoE.forward`; "" at module level.
         lines: the statement with three lines on either side.
+        loop: line of the innermost `for` or `while` around it in the same function; None outside.
     """
 
     code: str
     function: str
     lines: tuple[SourceLine, ...]
+    loop: int | None = None
 
 
 def source_at(place: Frame | None) -> Source | None:
@@ -66,7 +68,8 @@ def source_at(place: Frame | None) -> Source | None:
     code = " ".join(lines[n - 1].strip() for n in range(first, last + 1))
     if len(code) > _CODE_CHARACTERS:
         code = code[:_CODE_CHARACTERS].rstrip() + " …"
-    return Source(code, index.functions.get(place.line, ""), context)
+    function, loop = index.functions.get(place.line, ""), index.loops.get(place.line)
+    return Source(code, function, context, loop)
 
 
 def _lines(file: str) -> list[str]:
@@ -78,10 +81,11 @@ def _lines(file: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Index:
-    """Per line: the innermost statement's first and last line, and the enclosing qualified name."""
+    """Per line: the innermost statement's first and last line, the enclosing name, the loop around."""
 
     spans: dict[int, tuple[int, int]]
     functions: dict[int, str]
+    loops: dict[int, int | None]
 
 
 @lru_cache(maxsize=32)
@@ -89,9 +93,10 @@ def _index(text: str) -> _Index:
     try:
         tree = ast.parse(text if len(text) <= _FILE_CHARACTERS else "")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return _Index({}, {})
+        return _Index({}, {}, {})
     spans: dict[int, tuple[int, int]] = {}
     functions: dict[int, str] = {}
+    loops: dict[int, int | None] = {}
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     # From the outside in, so that the innermost has the last word.
     for node in sorted(statements, key=lambda node: node.lineno - (node.end_lineno or node.lineno)):
@@ -102,7 +107,13 @@ def _index(text: str) -> _Index:
             name = f"{outer}.{node.name}" if outer else node.name
             lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
             functions.update(dict.fromkeys(lines, name))
-    return _Index(spans, functions)
+            loops.update(dict.fromkeys(lines))  # a loop around a definition is no loop of its body
+        elif isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
+            inside = range(
+                node.lineno + isinstance(node, ast.For), (node.end_lineno or node.lineno) + 1
+            )
+            loops.update(dict.fromkeys(inside, node.lineno))
+    return _Index(spans, functions, loops)
 
 
 def _head(node: ast.stmt) -> tuple[int, int]:

@@ -32,6 +32,7 @@ _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _OUR_PROGRAMS = tuple(_HERE + room + os.sep for room in ("workloads", "rewrites"))
 _STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_LAUNCHER = os.path.join(_HERE, "capture", "script.py")
 _ENGINE = (torch.autograd.graph.__file__, "_engine_run_backward")
 
 
@@ -60,6 +61,8 @@ def origin(skip: int = 1) -> Origin:
         code = frame.f_code
         if not is_machinery(code.co_filename):
             found.append((code.co_filename, code, frame.f_lasti))
+        elif code.co_filename == _LAUNCHER:
+            break  # below lies how perfkit itself was started
         elif code.co_name == _ENGINE[1] and code.co_filename == _ENGINE[0]:
             below_engine = not found if below_engine is None else below_engine
         elif implied is None and not found:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import reduce
 from operator import add
 
+from perfkit.analysis.advice import fitting
 from perfkit.analysis.source import source_at
 from perfkit.analysis.sync_costs import Cost, cost
 from perfkit.analysis.sync_points import SyncPoint, stack_text, watched_steps
@@ -45,11 +46,12 @@ def per_step(points: Iterable[SyncPoint]) -> float:
 
 
 def advice(points: list[SyncPoint]) -> str:
-    """The fix of the most frequent sync of this place, or the one on the page of its kind."""
+    """The detector's fix where it is special to the call, else what fits the statement, else the page's."""
     own = next((point.fix for point in points if point.fix), None)
     kind = points[0].kind
-    if own is None and kind in plugins.names("perfkit.catalogue"):
-        own = page(kind).fix
+    general = page(kind).fix if kind in plugins.names("perfkit.catalogue") else None
+    if own is None or own == general:
+        own = fitting(kind, source_at(points[0].site)) or general
     return _sentence(own or "")
 
 

@@ -1,0 +1,87 @@
+"""`perfkit.profile`: measure a block of your own program."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perfkit.base.errors import PerfkitError
+from perfkit.capture import instrument
+
+if TYPE_CHECKING:
+    from perfkit.capture.instruments import Wanted
+    from perfkit.capture.session import Session
+    from perfkit.model.diagnosis import Diagnosis
+    from perfkit.model.run import Run
+
+
+class profile:
+    """Measure what runs inside the block; steps are found by themselves or ended by `p.step()`.
+
+    The run is written when the block ends, also by an exception, which goes on.
+
+    Args:
+        name: of the run, and of its folder under profiles/.
+        out: folder of the run instead; it must be new.
+        device: as `perfkit profile --device`.
+        report: where the page goes; None writes none.
+        steps, warmup: as the options of `perfkit profile`.
+
+    Attributes:
+        run, diagnosis: available after the block.
+    """
+
+    def __init__(
+        self,
+        name: str = "block",
+        *,
+        out: str | Path | None = None,
+        device: Wanted = "auto",
+        report: str | Path | None = None,
+        steps: int | None = None,
+        warmup: int | None = None,
+    ) -> None:
+        self._name, self._device = name, device
+        self._out = None if out is None else Path(out)
+        self._report = None if report is None else Path(report).absolute()
+        self._steps, self._warmup = steps, warmup
+        self._stack = ExitStack()
+        self._session: Session | None = None
+        self.run: Run | None = None
+        self.diagnosis: Diagnosis | None = None
+
+    def __enter__(self) -> profile:
+        from perfkit.capture.schedule import Limits
+        from perfkit.capture.session import Session, Settings
+        from perfkit.io.rundir import reserved, reserved_by_name
+
+        if instrument.active() is not None:
+            raise PerfkitError(
+                "a capture is running already", "use perfkit.instrument(name) for parts of it"
+            )
+        limits = Limits(steps=self._steps, warmup=self._warmup)
+        settings = Settings(self._device, limits, command=("perfkit.profile", self._name))
+        place = (
+            reserved(self._out)
+            if self._out is not None
+            else reserved_by_name(Path.cwd() / "profiles", self._name)
+        )
+        directory = self._stack.enter_context(place)
+        self._session = self._stack.enter_context(Session(settings, directory))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        session = self._session
+        if session is None or session.forgotten:
+            return
+        from perfkit.cli._conclude import conclude
+
+        ended = "ran to its end" if kind is None else f"{kind.__name__} {session.where()}"
+        with self._stack:
+            self.run = session.finish(ended, None)
+        self.diagnosis = conclude(self.run, self._report)
+
+    def step(self) -> None:
+        """A step ended here."""
+        instrument.step()
