@@ -123,6 +123,8 @@ class Watch:
         if not self.listening():
             return
         came = origin(2)
+        if kind == "item" and came.from_autograd and torch.is_anomaly_enabled():
+            kind, at = "anomaly_check", came.place  # every gradient's NaN check, whatever the forward
         place = at or self._place_of(came)
         if place is None:
             return

@@ -46,3 +46,15 @@ def test_a_forward_operator_with_an_unknown_sync_in_backward_is_learned():
 
     (found,) = (s for s in syncs(program) if s.kind == "item")
     assert found.phase == "backward" and found.site.function == "backward"
+
+
+def test_anomaly_detection_is_charged_to_the_backward_and_not_to_every_forward_line():
+    def program():
+        x = torch.ones(2, device="cuda", requires_grad=True)
+        loss = (x * 2).exp().sum()
+        with torch.autograd.detect_anomaly(check_nan=True):
+            loss.backward()  # the line
+
+    found = syncs(program)
+    assert {s.kind for s in found} == {"anomaly_check"}
+    assert len({s.site for s in found}) == 1 and sum(s.count for s in found) >= 3
