@@ -111,6 +111,8 @@ def _execute(pattern: Pattern, before: str, during: str, file: str) -> tuple[Syn
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), pretend_cuda():
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
+        # torch.compile, used by anyone in this process, turns validation off for good
+        torch.distributions.Distribution.set_default_validate_args(True)
         exec(compile(before, file, "exec"), scope)
         code = compile(padding + during, file, "exec")
         try:
