@@ -239,11 +239,10 @@ CONTEXTS: tuple[P, ...] = (
     P(
         "detect_anomaly",
         "(w * 2).sum().backward()",
-        {"item": ">=1"},
+        {"anomaly_check": ">=1"},
         "[S] csrc/autograd/engine.cpp: is_nan any().item() per output",
         setup="w = torch.ones(4, device='cuda', requires_grad=True)",
         frame=_inside("torch.autograd.detect_anomaly()"),
-        anywhere=True,
     ),
     P(
         "silent backward",
