@@ -99,6 +99,21 @@ CONTEXTS: tuple[P, ...] = (
         frame=_inside("torch.inference_mode()"),
     ),
     P(
+        "a cast mask read in inference_mode",
+        "v = m.long().bool().any().item()",
+        {"item": 1},
+        "a cast arrives whole and looks like a view",
+        frame=_inside("torch.inference_mode()"),
+    ),
+    P(
+        "host index read, backward, beside one without gradient",
+        "v = w.mul(2)[ci]",
+        {"h2d": 2},
+        "[S] cuda/Indexing.cu computeLinearIndex: .to(device) again; the later read has no node",
+        setup="w = torch.ones(4, device='cuda', requires_grad=True)",
+        frame="{line}\nu = x[i]\n(v - u).sum().backward()",
+    ),
+    P(
         "one-argument where in inference_mode",
         "v = torch.where(m)",
         {"nonzero": 1},

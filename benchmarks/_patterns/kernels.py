@@ -144,6 +144,22 @@ KERNELS: tuple[P, ...] = (
     P("svd", "v = torch.linalg.svd(a)", {"linalg_check": ">=1"}, _LINALG + ", solver syncs aside"),
     P("pinv", "v = torch.linalg.pinv(a)", {"linalg_check": ">=1"}, "through svd; " + _LINALG),
     P(
+        "grouped_mm in fp32",
+        "v = torch._grouped_mm(g, h, offs=o)",
+        {"grouped_mm": 1},
+        "[H] native/GroupedMMUtils.h: the fallback's offs.cpu()",
+        setup="g, h = torch.rand(8, 16, device='cuda'), torch.rand(2, 16, 16, device='cuda')\n"
+        "o = torch.tensor([4, 8], dtype=torch.int32, device='cuda')",
+        since=(2, 9),
+    ),
+    P(
+        "bmm in place of grouped_mm",
+        "v = torch.bmm(g, h)",
+        {},
+        "sizes are on the host",
+        setup="g, h = torch.rand(2, 4, 16, device='cuda'), torch.rand(2, 16, 16, device='cuda')",
+    ),
+    P(
         "ctc_loss with CUDA lengths",
         "v = F.ctc_loss(lp, tg, il, tl)",
         {"ctc_loss": ">=2"},

@@ -273,6 +273,12 @@ LIBRARY: tuple[P, ...] = (
         setup=_PACK + "p = pack_padded_sequence(z, lengths.flip(0), True)\n"
         "lstm = nn.LSTM(4, 4).to('cuda')",
     ),
+    P(
+        "pad_sequence on the host, then moved",
+        "v = nn.utils.rnn.pad_sequence([cx, cx[:2]]).to('cuda')",
+        {"h2d": 1},
+        "made inside C++ from host tensors: the move is a copy",
+    ),
     P("pad_sequence", "v = nn.utils.rnn.pad_sequence([x, x[:2]])", {}, "shapes are host data"),
     P(
         "gloo all_reduce of a CPU tensor",

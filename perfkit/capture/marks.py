@@ -22,8 +22,8 @@ from torch.utils.data import dataloader
 class Ear(Protocol):
     """Who hears the marks."""
 
-    def forward_started(self, now: int) -> None: ...
-    def forward_ended(self, model: str, learns: bool, now: int) -> None: ...
+    def forward_started(self, key: int, now: int) -> None: ...
+    def forward_ended(self, key: int, model: str, learns: bool, now: int) -> None: ...
     def loader_next(self, key: int, now: int) -> None: ...
     def loader_exhausted(self, key: int) -> None: ...
     def backward_started(self, now: int) -> None: ...
@@ -86,11 +86,13 @@ def _modules(ear: Ear, nesting: _Nesting) -> Iterator[None]:
                 return call(self, *args, **kwargs)
             nesting.inside = True
             try:
-                ear.forward_started(perf_counter_ns())
+                ear.forward_started(id(self), perf_counter_ns())
                 result = call(self, *args, **kwargs)
             finally:
                 nesting.inside = False
-            ear.forward_ended(type(self).__name__, torch.is_grad_enabled(), perf_counter_ns())
+            ear.forward_ended(
+                id(self), type(self).__name__, torch.is_grad_enabled(), perf_counter_ns()
+            )
             return result
 
         return perfkit_module_call

@@ -24,6 +24,7 @@ _MIN_BARE = 6
 _MAX_BARE = 50
 _BARE_NS = 8_000_000_000
 _BARE_TO_COMPARE = 3
+_OWN_TO_COMPARE = 2  # a single step of a program with uneven steps says nothing
 _KNOWN = 0.03  # half width of the median's interval, relative
 
 
@@ -191,7 +192,7 @@ def overhead(steps: tuple[Step, ...]) -> dict[str, float | None]:
     names: tuple[Instrument, ...] = ("light", "deep")
     return {
         name: median(durations[name]) / max(1, median(bare))
-        if len(bare) >= _BARE_TO_COMPARE and name in durations
+        if len(bare) >= _BARE_TO_COMPARE and len(durations.get(name, ())) >= _OWN_TO_COMPARE
         else None
         for name in names
     }

@@ -196,20 +196,20 @@ class Session:
 
     # What the program does.
 
-    def forward_started(self, now: int) -> None:
+    def forward_started(self, key: int, now: int) -> None:
         if self._dead:
             return
-        self.finder.forward_started(now)
+        self.finder.forward_started(key, now)
         if self._fresh and self._schedule.current == "deep":
             self.evidence.settle("other")  # before the first forward: data, logging
         self._fresh = False
         self.evidence.in_forward = True
 
-    def forward_ended(self, model: str, learns: bool, now: int) -> None:
+    def forward_ended(self, key: int, model: str, learns: bool, now: int) -> None:
         if self._dead:
             return
         self.evidence.in_forward = False
-        self.finder.forward_ended(model, learns, now)
+        self.finder.forward_ended(key, model, learns, now)
 
     def loader_next(self, key: int, now: int) -> None:
         if not self._dead:

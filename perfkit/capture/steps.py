@@ -24,6 +24,8 @@ _FORWARDS_WITH_OPTIMIZER = 8
 # A batch that is decoded token by token: the tokens are the steps.
 _FORWARDS_PER_BATCH = 32
 _LEADER_LOST = 4
+# Of forwards the first module leads for longer: an encoder that runs once for many decoder tokens.
+_FIRST_MODULE_LOST = _FORWARDS_PER_BATCH
 
 
 class Listener(Protocol):
@@ -44,12 +46,13 @@ class Listener(Protocol):
 
 @dataclass
 class Leader:
-    """The one of several optimizers or loaders whose turns are counted: the first that came.
+    """The one of several optimizers, loaders or modules whose turns are counted: the first that came.
 
-    It loses its place to another that comes four times without it.
+    It loses its place to another that comes `lost` times without it.
     """
 
     key: int | None = None
+    lost: int = _LEADER_LOST
     _others: dict[int, int] = field(default_factory=dict)
 
     def takes_turn(self, key: int) -> bool:
@@ -59,7 +62,7 @@ class Leader:
             self._others.clear()
             return True
         self._others[key] = self._others.get(key, 0) + 1
-        if self._others[key] < _LEADER_LOST:
+        if self._others[key] < self.lost:
             return False
         self.key = key
         self._others.clear()
@@ -87,7 +90,11 @@ class StepFinder:
         self._forwards = 0  # since the last batch
         self._forward_ended: int | None = None
         self._exhausted = False
-        self._leaders = {"optimizer": Leader(), "loader": Leader()}
+        self._leaders = {
+            "optimizer": Leader(),
+            "loader": Leader(),
+            "forward": Leader(lost=_FIRST_MODULE_LOST),
+        }
 
     def text(self) -> str:
         """The marker for people."""
@@ -152,22 +159,23 @@ class StepFinder:
             self._exhausted = True
             self._tell.pause()
 
-    def forward_started(self, now: int) -> None:
-        """The outermost module's forward begins."""
+    def forward_started(self, key: int, now: int) -> None:
+        """The outermost module's forward begins; `key` tells modules apart."""
         if self._fixed("forward"):
             return
         self._first(now)
-        if self._only_forwards() and self._forward_ended is not None:
+        leads = self._leaders["forward"].key == key
+        if leads and self._only_forwards() and self._forward_ended is not None:
             self._take_over("forward")
             self._tell.end(self._forward_ended)
 
-    def forward_ended(self, model: str, learns: bool, now: int) -> None:
+    def forward_ended(self, key: int, model: str, learns: bool, now: int) -> None:
         """The outermost module's forward ended; `learns`: gradients may still be asked of it."""
         self.seen["forward"] += 1
         self._forwards += 1
         self.forwards_in_step += 1
         self._forward_ended = now
-        if self._fixed("forward"):
+        if self._fixed("forward") or not self._leaders["forward"].takes_turn(key):
             return
         self._model = model
         if self.marker == "forward":

@@ -69,6 +69,8 @@ class Plan:
         self.backward_rule = _index.backward_rules().get(self.name)
         self.writes = bool(written)
         self.composite = _HAS_KERNEL(self.name, "CompositeImplicitAutograd")
+        # inference_mode hands composites over whole: `to` then looks like a view, and is not one
+        self.view = self.view and not self.composite
         self.works = not self.view and not self.name.startswith(_ALLOCATES)
         self.host_outputs = _HOST_OUTPUTS.get(self.name, ())
         self.may_mix = self.name.startswith(_MAY_MIX)
@@ -132,6 +134,9 @@ class Placement(TorchDispatchMode):  # type: ignore[misc]
                 watch.dispatched += 1
             if watch.classify and not watch.local.quiet:
                 self._judge(plan, args, kwargs)
+        elif pending and host:  # C++ made it for host data
+            for key in pending:
+                tags.drop(tags.pending, key)
         local = watch.local
         before, local.op = local.op, plan.name
         try:
@@ -192,7 +197,8 @@ class Placement(TorchDispatchMode):  # type: ignore[misc]
             expected = rule(call)
             if expected is not None:
                 watch.expect_backward(kind, expected)
-        if plan.short in watch.learned or (plan.short in _SYNC_IN_BACKWARD and waited):
+        syncs_again = plan.short in watch.learned or (plan.short in _SYNC_IN_BACKWARD and waited)
+        if syncs_again and args[0].requires_grad and torch.is_grad_enabled():
             watch.remember_forward()
 
     def _place_outputs(

@@ -66,7 +66,12 @@ def put(tags: dict[int, int], tensor: Tensor) -> None:
 
 def remove(tags: dict[int, int], tensor: Tensor) -> None:
     """Take the tag away; nothing happens where there is none."""
-    weak = tags.pop(address(tensor), None)
+    drop(tags, address(tensor))
+
+
+def drop(tags: dict[int, int], key: int) -> None:
+    """Take the tag with this key away; nothing happens where there is none."""
+    weak = tags.pop(key, None)
     if weak is not None:
         _Weak._free_weak_ref(weak)
 

@@ -124,7 +124,10 @@ class Watch:
             return
         came = origin(2)
         if kind == "item" and came.from_autograd and torch.is_anomaly_enabled():
-            kind, at = "anomaly_check", came.place  # every gradient's NaN check, whatever the forward
+            kind, at = (
+                "anomaly_check",
+                came.place,
+            )  # every gradient's NaN check, whatever the forward
         place = at or self._place_of(came)
         if place is None:
             return
@@ -153,7 +156,7 @@ class Watch:
         if len(self._forward) > 50_000:
             self._forward.clear()
         # VariableType makes the node, which takes the number, before it dispatches the kernel
-        self._forward[torch.autograd._get_sequence_nr() - 1] = origin(skip).place
+        self._forward.setdefault(torch.autograd._get_sequence_nr() - 1, origin(skip).place)
 
     def expect_backward(self, kind: str, seen: Seen) -> None:
         """The gradient of the forward call that runs now will synchronise where no mode looks."""

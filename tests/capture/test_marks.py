@@ -18,10 +18,10 @@ class Heard:
     def __init__(self):
         self.word = ""
 
-    def forward_started(self, now):
+    def forward_started(self, key, now):
         self.word += "("
 
-    def forward_ended(self, model, learns, now):
+    def forward_ended(self, key, model, learns, now):
         self.word += ")" if learns else "]"
 
     def loader_next(self, key, now):

@@ -95,7 +95,11 @@ def test_overhead_is_unknown_with_too_few_bare_steps():
 
 
 def test_overhead_is_the_ratio_of_medians():
-    assert overhead(steps("wwbbbdl")) == {"light": 1.0, "deep": 2.0}
+    assert overhead(steps("wwbbbddll")) == {"light": 1.0, "deep": 2.0}
+
+
+def test_a_single_step_is_compared_with_nothing():
+    assert overhead(steps("wwbbbdll")) == {"light": 1.0, "deep": None}
 
 
 @pytest.mark.parametrize(("values", "error"), [([50] * 9, 0.0), ([40, 60], 0.2)])

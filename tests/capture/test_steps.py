@@ -26,7 +26,8 @@ class Told:
         self.word += "r"
 
     def play(self, marks):
-        """n(ext batch), x (data exhausted), f(orward), g(rad-free forward), B(ackward), o, 2 (optimizers),
+        """n(ext batch), x (data exhausted), f(orward), g(rad-free forward), h (of another module),
+        B(ackward), o, 2 (optimizers),
         O (an optimizer is made), s(tep), [ and ] (region)."""
         finder = self.finder
         for mark in marks.replace(" ", ""):
@@ -38,8 +39,11 @@ class Told:
                 finder.loader_next(7, now)
                 finder.loader_exhausted(7)
             elif mark in "fg":
-                finder.forward_started(now)
-                finder.forward_ended("Net", mark == "f", now)
+                finder.forward_started(1, now)
+                finder.forward_ended(1, "Net", mark == "f", now)
+            elif mark == "h":
+                finder.forward_started(2, now)
+                finder.forward_ended(2, "Other", False, now)
             elif mark == "B":
                 finder.backward_started(now)
             elif mark == "O":
@@ -132,3 +136,15 @@ def test_leaders_turns_end_rounds():
     assert [leader.takes_turn(key) for key in (1, 2, 1, 2, 2, 2, 2)] == [
         True, False, True, False, False, False, True,
     ]  # fmt: skip
+
+
+def test_other_modules_forwards_belong_to_the_first_ones_step():
+    told = Told().play("gh gh gh gh")  # a model and a metric that is a module too
+    alone = Told().play("g g g g")
+    assert (told.word, told.finder.text()) == (alone.word, "forward of Net")
+
+
+def test_an_encoder_leads_its_decoder_unless_there_are_very_many_tokens():
+    assert Told().play("g hhhhhh g hhhhhh g hhhhhh").word.count("e") <= 3
+    told = Told().play("g" + "h" * 40)
+    assert told.word.count("e") > 5 and told.finder.text() == "forward of Other"
