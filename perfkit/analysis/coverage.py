@@ -21,7 +21,7 @@ def coverage(run: Run) -> Coverage:
     measured = sum(t.count for t in step_times(run) if t.instrument in _MEASURED)
     return Coverage(
         steps=measured,
-        basis=f"{_SETTING[run.device]}; {basis(run)}; a step is: {run.step_marker}",
+        basis=f"{_SETTING[run.device]}; {basis(run)}; step: {run.step_marker}",
         device_time_attributed=device_time_attributed(run),
         overhead=dict(run.overhead),
         gaps=(*_recorded(run), *_missing(run)),

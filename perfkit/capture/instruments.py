@@ -13,6 +13,7 @@ from perfkit.capture.asked import Asked
 from perfkit.detectors.evidence import Evidence, listening
 from perfkit.detectors.watch_cuda import watch_cuda
 from perfkit.model.run import Device, Gap
+from perfkit.pretend import Pretence as WholePretence
 from perfkit.pretend import assume_moved, pretend_cuda
 
 _SURE_AFTER = 2
@@ -71,6 +72,8 @@ class Detectors:
 
     Attributes:
         device: the setting in force.
+        call_cost_ns: what the pretence adds to one operator call; None where there is none, and
+            until the end.
     """
 
     def __init__(self, wanted: Wanted, evidence: Evidence) -> None:
@@ -83,6 +86,7 @@ class Detectors:
         self._now: Pretence | None = None
         self._notes: dict[Gap, None] = {}
         self._dispatched = 0
+        self.call_cost_ns: float | None = None
 
     def open(self) -> None:
         """The program is about to start; its set-up is watched where that costs no setting change."""
@@ -146,9 +150,16 @@ class Detectors:
                     "the program placed nothing on the pretend device; --device cpu reads it as if "
                     "it had been moved to one",
                 )
+            if isinstance(self._now, WholePretence):
+                self.call_cost_ns = self._now.call_cost_ns()
             self._keep(self._now)
             self._now = None
         self._whole.close()
+
+    @property
+    def calls(self) -> int:
+        """Operator calls that went through the pretence so far; 0 where there is none."""
+        return self._now.calls if isinstance(self._now, WholePretence) else 0
 
     @property
     def dispatched(self) -> int | None:

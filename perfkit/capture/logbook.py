@@ -28,6 +28,7 @@ class Logbook:
         self._forwards: list[int] = []
         self._odd: list[int] = []
         self._deep_ops: list[int] = []
+        self._bare_calls: list[int] = []
 
     def is_odd(self, forwards: int) -> bool:
         """True for a step with many more forwards than the others: a validation between epochs."""
@@ -39,8 +40,22 @@ class Logbook:
             usual.append(forwards)
         return odd
 
-    def add(self, instrument: Instrument, start_ns: int, end_ns: int, ops: int | None) -> None:
-        """The running step ended; `ops` operators were counted in it, None where nobody counted."""
+    def add(
+        self,
+        instrument: Instrument,
+        start_ns: int,
+        end_ns: int,
+        ops: int | None,
+        calls: int = 0,
+    ) -> None:
+        """The running step ended.
+
+        Args:
+            ops: operators on the device counted in it; None where nobody counted.
+            calls: operator calls that went through the pretence in it.
+        """
+        if instrument == "bare":
+            self._bare_calls.append(calls)
         if instrument == "deep" and ops is not None:
             self._deep_ops.append(ops)
         if instrument == "after":
@@ -53,7 +68,7 @@ class Logbook:
         """All steps so far were something else."""
         self.steps = [replace(step, instrument="warm-up") for step in self.steps]
         self._after = 0
-        for seen in (self._forwards, self._odd, self._deep_ops):
+        for seen in (self._forwards, self._odd, self._deep_ops, self._bare_calls):
             seen.clear()
 
     def measured(self, *instruments: Instrument) -> set[int]:
@@ -71,6 +86,18 @@ class Logbook:
         light = len(self.measured("light"))
         calls = sum(op.calls for op in ops if op.place == "device")
         return calls / light if light and calls else None
+
+    def pretence(self, call_cost_ns: float | None) -> float | None:
+        """A bare step under the pretence over the same without it; None where that is unknown.
+
+        An estimate: calls per step times the cost of one, measured on a tiny operator.
+        """
+        bare = [step.duration_ns for step in self.steps if step.instrument == "bare"]
+        if call_cost_ns is None or not bare:
+            return None
+        own = call_cost_ns * median(self._bare_calls)
+        rest = median(bare) - own
+        return median(bare) / rest if rest > 0 else None
 
     def gaps(self) -> tuple[Gap, ...]:
         """What was not measured, or not counted."""

@@ -70,6 +70,7 @@ class Session:
         self._inside = False  # of a step, as opposed to set-up and pauses
         self._fresh = True  # no forward yet since the step or the last backward began
         self._ops_at_start: int | None = None
+        self._calls_at_start = 0
         self._dead = False
         self.forgotten = False
         self._env: dict[str, str] = {}
@@ -128,12 +129,18 @@ class Session:
             ops=self._light.ops,
             regions=self._regions.sums(self._book.measured()),
             launches_per_step=self._book.launches(self._light.ops),
-            overhead=overhead(steps),
+            overhead={**overhead(steps), **self._pretence_overhead()},
             gaps=self._gaps(syncs),
             ended=ended,
             exit_code=exit_code,
             trace=self._light.file,
         )
+
+    def _pretence_overhead(self) -> dict[str, float | None]:
+        """What the pretence makes of a bare step, as a ratio to the step without it."""
+        if self._detectors.device != "pretend-cuda":
+            return {}
+        return {"pretence": self._book.pretence(self._detectors.call_cost_ns)}
 
     def finish(self, ended: str, exit_code: int | None) -> Run:
         """Close and write the final run."""
@@ -172,7 +179,8 @@ class Session:
         elif before == "light":
             self._light.step()
         counted = None if ops is None else ops - (self._ops_at_start or 0)
-        self._book.add(label, self._start_ns, now, counted)
+        calls = self._detectors.calls - self._calls_at_start
+        self._book.add(label, self._start_ns, now, counted, calls)
         after = self._schedule.current
         if after != before:
             self._change(before, after)
@@ -280,6 +288,7 @@ class Session:
         self._inside = True
         self._fresh = True
         self._ops_at_start = self._ops()
+        self._calls_at_start = self._detectors.calls
         self._regions.step_began(now, self._ops_at_start)
         self.evidence.step = self._book.index
         self.evidence.paused = not deep

@@ -94,10 +94,16 @@ def not_checked(diagnosis: Diagnosis) -> list[tuple[str, str]]:
 def coverage_line(diagnosis: Diagnosis) -> str:
     """What the verdict stands on, in one sentence."""
     coverage = diagnosis.coverage
-    known = [f"{name} {units.ratio(value)}" for name, value in coverage.overhead.items() if value]
+    known = [
+        f"{name} {units.ratio(value)}"
+        for name, value in coverage.overhead.items()
+        if value and name != "pretence"
+    ]
     parts = [coverage.basis]
     if known:
         parts.append(f"overhead: {', '.join(known)} of a bare step")
+    if coverage.overhead.get("pretence"):
+        parts.append(f"the pretence about {units.ratio(coverage.overhead['pretence'])}")
     if coverage.device_time_attributed is not None:
         parts.append(f"{coverage.device_time_attributed:.0%} of device time attributed")
     return "; ".join(parts)

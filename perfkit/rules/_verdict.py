@@ -46,8 +46,7 @@ def _what(run: Run, pairs: list[Pair]) -> str:
     except NotObservable:
         start = f"No complete step was measured; the program {_ended(run)}"
     else:
-        where = "" if run.device == "cuda" else " on this CPU"
-        start = f"A step takes {units.ns(step.median_ns)}{where}"
+        start = f"A step takes {_duration(run, step.median_ns)}"
     waits, copies = _sum(pairs, _WAIT), _sum(pairs, _COPY)
     parts = []
     if waits:
@@ -55,6 +54,18 @@ def _what(run: Run, pairs: list[Pair]) -> str:
     if copies:
         parts.append(_plural(copies, "blocking copy", "blocking copies"))
     return f"{start}; {_DOES[run.device]} {' and '.join(parts)}." if parts else f"{start}."
+
+
+def _duration(run: Run, median_ns: int) -> str:
+    """The step's time; under a pretence also what it would be without, where that can be told."""
+    if run.device == "cuda":
+        return units.ns(median_ns)
+    own = run.overhead.get("pretence")
+    if own is None:
+        return f"{units.ns(median_ns)} on this CPU"
+    return (
+        f"about {units.ns(median_ns / own)} on this CPU ({units.ns(median_ns)} under the pretence)"
+    )
 
 
 def _worst(pairs: list[Pair]) -> list[Pair]:

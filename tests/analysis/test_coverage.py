@@ -45,5 +45,5 @@ def test_unsteady_steps_are_named() -> None:
 def test_basis_and_counts_leave_warm_up_out() -> None:
     found = coverage(draw("step  wwww.bbbb.llll.dddd.aaaa", device="cuda", step_marker="batch"))
     assert found.steps == 3
-    assert found.basis == "CUDA device; 1 bare, 1 light and 1 deep steps; a step is: batch"
+    assert found.basis == "CUDA device; 1 bare, 1 light and 1 deep steps; step: batch"
     assert found.device_time_attributed is None

@@ -52,3 +52,11 @@ def test_steps_long_after_the_measurement_are_counted_and_not_kept():
     logbook = book("wbdl" + "a" * 10_005)
     assert (len(logbook.steps), logbook.index) == (10_004, 10_009)
     assert logbook.gaps()[-1].what == "later steps"
+
+
+def test_the_pretences_share_is_calls_times_cost():
+    book = Logbook()
+    for _ in range(3):
+        book.add("bare", 0, 3_000, None, calls=100)
+    assert book.pretence(10.0) == 1.5
+    assert book.pretence(None) is None and book.pretence(30.0) is None
