@@ -82,6 +82,13 @@ class profile:
             self.run = session.finish(ended, None)
         self.diagnosis = conclude(self.run, self._report)
 
+    def __repr__(self) -> str:
+        if self.diagnosis is None or self.run is None:
+            return f"<perfkit.profile {self._name!r}: the block has not ended>"
+        verdict = self.diagnosis.verdict
+        lines = (verdict.what, verdict.why, verdict.next, f"run: {self.run.directory}")
+        return "\n".join(lines)
+
     def step(self) -> None:
         """A step ended here."""
         instrument.step()

@@ -47,6 +47,8 @@ def _what(run: Run, pairs: list[Pair]) -> str:
         start = f"No complete step was measured; the program {_ended(run)}"
     else:
         start = f"A step takes {_duration(run, step.median_ns)}"
+        if not run.ended.startswith(_CALM):
+            start = f"The program ended with {run.ended}. {start}"
     waits, copies = _sum(pairs, _WAIT), _sum(pairs, _COPY)
     parts = []
     if waits:
@@ -148,4 +150,8 @@ def _round(count: float) -> float:
 
 
 def _ended(run: Run) -> str:
-    return run.ended or "ended"
+    """How the program ended, as the end of a sentence about it."""
+    return run.ended if run.ended.startswith(_CALM) else f"ended with {run.ended}"
+
+
+_CALM = ("ran", "stopped", "was")

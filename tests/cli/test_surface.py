@@ -49,3 +49,13 @@ def test_an_exception_goes_on_and_the_run_says_where(tmp_path):
             p.step()
         raise ValueError
     assert rundir.load(tmp_path / "run").ended == "ValueError in step 2"
+
+
+def test_a_profile_shows_its_verdict(tmp_path):
+    p = perfkit.profile("block", out=tmp_path / "run", device="cpu")
+    assert "has not ended" in repr(p)
+    with p:
+        for _ in range(4):
+            step()
+            p.step()
+    assert p.diagnosis.verdict.what in repr(p) and str(tmp_path / "run") in repr(p)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -108,3 +109,16 @@ def test_a_crashed_rule_does_not_take_the_others_down(monkeypatch: pytest.Monkey
     states = {outcome.rule: outcome.state for outcome in diagnose(ctr_run()).outcomes}
     assert states["broken"] == "error"
     assert states["host-wait-in-step"] == "found"
+
+
+def test_a_program_that_failed_is_said_to_have_failed() -> None:
+    run = replace(draw("step  bbbb.dddd", device="cuda"), ended="ValueError in step 13")
+    what = _diagnosed(run).verdict.what
+    assert what == "The program ended with ValueError in step 13. A step takes 4 µs."
+    early = _diagnosed(Run("empty", ended="SIGTERM before the first step")).verdict.what
+    assert early.endswith("the program ended with SIGTERM before the first step.")
+
+
+def test_what_the_pretence_costs_stands_beside_the_step_time() -> None:
+    run = replace(draw("step  bbbb.dddd", device="pretend-cuda"), overhead={"pretence": 2.0})
+    assert "about 2 µs on this CPU (4 µs under the pretence)" in _diagnosed(run).verdict.what
