@@ -10,7 +10,7 @@ import re
 
 from perfkit.analysis.source import Source
 
-_EMPTY_TEST = re.compile(r"^(el)?if\b.*\.(any|numel|sum|nonzero)\(\)")
+_EMPTY_TEST = re.compile(r"^(el)?if\b.*\.any\(\)\s*:")
 _BRANCH = re.compile(r"^(el)?if\b|^while\b|\bif\b.+\belse\b")
 _LOG = re.compile(
     r"\b(print|logg\w*|log|write|info|debug|add_scalar|set_postfix\w*|update_bar)\b\s*[(.]"
