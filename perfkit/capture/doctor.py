@@ -187,6 +187,8 @@ def check_cupti() -> Check:
             "cupti", "missing", "this torch is not built for CUDA", "only needed for a GPU"
         )
     if torch.profiler.ProfilerActivity.CUDA not in torch.profiler.supported_activities():
+        if not torch.cuda.is_available():
+            return Check("cupti", "missing", "no GPU to trace", "only needed for a GPU")
         return Check("cupti", "broken", "torch.profiler offers no CUDA activity", "reinstall torch")
     found = _load_cupti(torch.version.cuda.split(".")[0])
     if found is None:

@@ -129,7 +129,7 @@ def _pretence(assumed: bool) -> Iterator[Pretence]:
                 for room in (tensors, factories, cuda_module, surroundings):
                     room.install(watch, patches)
             surroundings.install_threads(watch, patches)
-            _enter_reads(watch, stack)
+            _enter_reads(watch, patches, stack)
             stack.enter_context(Placement(watch))
             yield Pretence(watch)
     finally:
@@ -137,11 +137,12 @@ def _pretence(assumed: bool) -> Iterator[Pretence]:
         tags.clear()
 
 
-def _enter_reads(watch: Watch, stack: ExitStack) -> None:
+def _enter_reads(watch: Watch, patches: Patches, stack: ExitStack) -> None:
     reads = nested_reads(watch)
     if reads is None:
+        tensors.install_printing(watch, patches)
         watch.note(
-            "reads inside C++ kernels and in printing",
+            "reads inside C++ kernels",
             "this torch has no torch.library.get_kernel (2.9 and later have)",
         )
     else:

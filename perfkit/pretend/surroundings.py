@@ -25,6 +25,8 @@ def install(watch: Watch, patches: Patches) -> None:
     _install_compilers(watch, patches)
     _install_grouping(patches)
     _install_distributed(watch, patches)
+    # builds with CUDA would hand RNN weights to cuDNN
+    patches.set(torch.backends.cudnn, "is_acceptable", lambda tensor: False)
     # DataParallel on one device: the whole batch goes to it
     patches.set(torch.nn.parallel.comm, "scatter", lambda tensor, *args, **kwargs: (tensor,))
 

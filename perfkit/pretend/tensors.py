@@ -256,9 +256,37 @@ def install_reads(watch: Watch, patches: Patches) -> None:
         with watch.quietly():
             return real_one_hot(tensor, num_classes)
 
+    _install_quiet(watch, patches)
     patches.set(Tensor, "tolist", tolist)
     patches.set(Tensor, "numpy", numpy)
     patches.set(torch.nn.functional, "one_hot", one_hot)
+
+
+def _install_quiet(watch: Watch, patches: Patches) -> None:
+    """Functions whose C++ reads values only because the tensor really lies on the CPU."""
+
+    def quiet(real: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with watch.quietly():
+                return real(*args, **kwargs)
+
+        return call
+
+    for name in ("quantile", "nanquantile"):
+        patches.set(torch, name, quiet(getattr(torch, name)))
+        patches.set(Tensor, name, quiet(getattr(_base, name)))
+
+
+def install_printing(watch: Watch, patches: Patches) -> None:
+    """Printing, where this torch cannot interpose the reads it makes."""
+    real = torch._tensor_str._str
+
+    def text(self: Tensor, *args: Any, **kwargs: Any) -> str:
+        if tags.on_device(self):
+            watch.publish("print", "aten::item", Seen())
+        return str(real(self, *args, **kwargs))
+
+    patches.set(torch._tensor_str, "_str", text)
 
 
 def _install_copies(watch: Watch, patches: Patches) -> None:

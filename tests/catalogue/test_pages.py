@@ -7,6 +7,7 @@ import pytest
 from perfkit.base import plugins
 from perfkit.base.errors import PerfkitError
 from perfkit.catalogue import _index
+from perfkit.detectors.places import TORCH_VERSION
 
 KINDS = plugins.names("perfkit.catalogue")
 
@@ -20,6 +21,7 @@ def test_a_page_says_when_what_looks_alike_and_what_instead(kind):
     assert 10 < len(page.fix) <= 120 and "\n" not in page.fix
 
 
+@pytest.mark.skipif(TORCH_VERSION < (2, 13), reason="some operators are newer than this torch")
 def test_operators_of_the_pages_exist_in_this_torch():
     import torch
 

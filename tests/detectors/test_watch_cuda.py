@@ -9,6 +9,7 @@ import torch
 
 from perfkit.detectors import watch_cuda as module
 from perfkit.detectors.evidence import Evidence, listening
+from perfkit.detectors.interposer import available
 from perfkit.detectors.watch_cuda import CudaWatch, watch_cuda
 
 gpu = pytest.mark.gpu
@@ -23,6 +24,11 @@ def cpu_as_device(monkeypatch):
     monkeypatch.setattr(module.DeviceCall, "on_host", lambda self, value: False)
 
 
+needs_interposer = pytest.mark.skipif(
+    not available(), reason="torch.library.get_kernel came with torch 2.9"
+)
+
+
 def test_silent_on_operators_that_do_not_wait(cpu_as_device):
     evidence = Evidence()
     with watch_cuda("CPU"), listening(evidence):
@@ -31,6 +37,7 @@ def test_silent_on_operators_that_do_not_wait(cpu_as_device):
     assert evidence.records() == ()
 
 
+@needs_interposer
 def test_a_call_is_published_once_with_its_wait(cpu_as_device):
     evidence = Evidence()
     with watch_cuda("CPU"), listening(evidence):

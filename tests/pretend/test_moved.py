@@ -16,7 +16,7 @@ class TestMovedReading:
         evidence = Evidence()
         with assume_moved() as pretence, listening(evidence):
             function()
-            assert pretence.notes() == ()
+            assert not [n for n in pretence.notes() if "C++" not in n.what]
         return evidence.records()
 
     def test_host_only_work_is_silent(self):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from perfkit.detectors.places import TORCH_VERSION
 from perfkit.pretend import pretend_cuda
 
 
 def test_mixing_devices_is_noted_not_fatal():
     with pretend_cuda() as pretence:
         torch.ones(2, device="cuda") + torch.ones(2)
-        assert "mixes host and device" in pretence.notes()[0].what
+        assert any("mixes host and device" in note.what for note in pretence.notes())
 
 
 def test_dispatched_counts_work_and_not_views():
@@ -21,6 +23,7 @@ def test_dispatched_counts_work_and_not_views():
         assert pretence.dispatched - before == 2
 
 
+@pytest.mark.skipif(TORCH_VERSION < (2, 9), reason="nested tensors had no matmul_backward yet")
 def test_tensors_that_dispatch_themselves_keep_their_place():
     with pretend_cuda():
         parts = [torch.rand(2, 3), torch.rand(1, 3)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from perfkit.base import units
 from perfkit.model.diagnosis import Diagnosis, Finding
 from perfkit.report import _words
 from perfkit.report._findings import Ranked, ranked
@@ -48,6 +49,9 @@ def _step(diagnosis: Diagnosis) -> Tile:
             row = by_name[name]
             where = "" if diagnosis.facts.get("device") == "cuda" else ", on this CPU"
             detail = f"median of {row['count']} {name}{where}"
+            pretence, median = diagnosis.coverage.overhead.get("pretence"), row["median_ns"]
+            if pretence and isinstance(median, (int, float)):
+                detail += f", about {units.ns(median / pretence)} without the pretence"
             return Tile("step time", _words.duration(row["median_ns"]), detail)
     return Tile("step time", "–", "no complete step")
 
