@@ -87,3 +87,44 @@ def test_on_a_gpu_waits_are_found_timed_and_confirmed():
     found = {s.kind: s for s in evidence.records()}
     assert found["item"].count == 1 and watch.confirmed == 1
     assert found["item"].blocked_ns is not None and found["item"].blocked_ns > waited / 2
+
+
+def _catalogued_operators() -> list[torch.Tensor]:
+    """Forms of indexing and of the catalogue's operators whose arguments are easily mangled."""
+    torch.manual_seed(0)
+    x, mask, index = (
+        torch.rand(4, 5, requires_grad=True),
+        torch.rand(4, 5) > 0.5,
+        torch.tensor([0, 2]),
+    )
+    out = [x[:, index], x[mask], x[None, index, :2], x[..., index], x[index, index]]
+    for change in (
+        lambda t: t.__setitem__((slice(None), index), 3.0),
+        lambda t: t.__setitem__(mask, 0.0),
+        lambda t: t.__setitem__(mask, x[mask]),
+        lambda t: t.index_put_((index, index), torch.tensor(2.0), accumulate=True),
+    ):
+        changed = x * 1
+        change(changed)
+        out.append(changed)
+    out += [torch.where(mask, x, 0.0), x.masked_fill(mask, torch.tensor(2.0))]
+    out += [torch.repeat_interleave(x, torch.tensor([1, 2, 3, 4]), dim=0), torch.nonzero(mask)]
+    out += [
+        torch.bincount(torch.tensor([1, 2, 2]), minlength=5),
+        torch.unique(torch.tensor([1, 2, 2])),
+    ]
+    out += [torch.normal(x.detach(), torch.ones(4, 5)), torch.linalg.eigh(torch.eye(3)).eigenvalues]
+    out += [
+        torch.multinomial(torch.rand(5), 3),
+        torch.histc(x.detach(), 5),
+        torch.eye(3).to_sparse().to_dense(),
+    ]
+    sum(o.sum() for o in out if o.requires_grad).backward()
+    return [*out, x.grad]
+
+
+def test_results_and_gradients_are_untouched():
+    plain = _catalogued_operators()
+    with watch_cuda("CPU"):
+        watched = _catalogued_operators()
+    assert all(torch.equal(a, b) for a, b in zip(plain, watched, strict=True))
