@@ -1,8 +1,8 @@
-"""A trace's text as chunks of events: memory holds one chunk of objects at a time.
+"""A trace's text as chunks of events: memory holds a window of text and one chunk of objects.
 
-A sound trace is validated once as a whole, then decoded some megabytes at a time: a cut between
-two `}, {` that lies inside an event cannot decode, so a chunk that decodes ends where an event
-ends. An unsound one is mended region by region, and only damaged regions pay for it.
+The text is cut between two `}, {`. A cut that lies inside an event cannot decode, so a chunk that
+decodes ends where an event ends. One that does not is read by `_patient`, and only damaged regions
+pay for it.
 """
 
 from __future__ import annotations
@@ -11,51 +11,28 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from perfkit.base.errors import PerfkitError
-from perfkit.io._mend import mend_event, mend_text
-from perfkit.io._raw import RawEvent, decode_event, decode_events, decode_fields, decode_raws
+from perfkit.io._mend import mend_text
+from perfkit.io._patient import BETWEEN, OPENING, Chunk, Patient, Unsound, events_of
+from perfkit.io._raw import decode_fields, decode_raws
 from perfkit.io._repairs import Repair, Repairs
+from perfkit.io._text import Progress, blocks
+from perfkit.io._window import Window
 
-_CHUNK = 4 << 20
-_REGION = 1 << 18
-_BETWEEN = re.compile(rb"\}\s*,\s*(?=\{)")
-_CLOSING = re.compile(rb"\}\s*,?\s*\]")
-_OPENING = re.compile(rb'"traceEvents"\s*:\s*\[')
+BUDGET = 64 << 20
+"""Bytes of text that may be held at once: an event longer than that is lost, and told."""
+
+_CHUNK = 2 << 20
+_LISTS = 8  # lists of events that are joined: more are no trace, and each costs a search
+_FILLER = ""  # a key that stands in for what was cut off
+_CLOSED = b'"":null}'
 _BASE = re.compile(rb'"baseTimeNanoseconds"\s*:\s*(-?\d{1,19})')
-_JOINED = 8  # pieces of one event that may be split by `}, {` inside its arguments
-
-Unsound = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some events in file order, and the JSON array they came from (None if it was mended)."""
-
-    events: list[RawEvent]
-    text: bytes | None
-
-
-@dataclass(frozen=True)
-class Document:
-    """A trace's text: its list of events still undecoded, and its other fields.
-
-    `sound` says that `events` is one valid JSON array; otherwise it is whatever follows the
-    opening bracket.
-    """
-
-    events: memoryview
-    metadata: dict[str, Any]
-    sound: bool
-
-    def chunks(self, repairs: Repairs) -> Iterator[Chunk]:
-        """The events, some megabytes at a time."""
-        return _sound(self.events, repairs) if self.sound else _unsound(self.events, repairs)
+_HINT = "give a trace written by torch.profiler"
 
 
 @contextmanager
@@ -70,160 +47,210 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def document(text: bytes, name: str, repairs: Repairs) -> Document:
-    """Find the list of events in a trace's text.
+class Document:
+    """A trace that can be read again and again, each time from its source.
 
-    Raises:
-        PerfkitError: there is none; `name` names the file in the message.
+    Attributes:
+        metadata: its fields other than the list of events, known when `chunks` has ended.
     """
-    if text.lstrip()[:1] == b"[":
-        return _list_document(text, repairs)
-    try:
-        fields = decode_fields(text)
-    except Unsound:
-        return _broken_document(text, name, repairs)
-    events = memoryview(fields.pop("traceEvents", b""))
-    if bytes(events[:1]) != b"[":
-        raise PerfkitError(
-            f"{name} holds no list of events", "give a trace written by torch.profiler"
-        )
-    return Document(events, {key: msgspec.json.decode(raw) for key, raw in fields.items()}, True)
+
+    def __init__(
+        self, source: Path | str, budget: int = BUDGET, progress: Progress | None = None
+    ) -> None:
+        self.metadata: dict[str, Any] = {}
+        self._source = source
+        self._budget = budget
+        self._progress = progress
+
+    def chunks(self, repairs: Repairs) -> Iterator[Chunk]:
+        """The events, some megabytes of text at a time.
+
+        Raises:
+            PerfkitError: unreadable, or no trace.
+        """
+        text = blocks(self._source, repairs, self._progress)
+        found = _Pass(str(self._source), Window(text, self._budget), repairs)
+        yield from found.chunks()
+        self.metadata = found.metadata
 
 
-def _list_document(text: bytes, repairs: Repairs) -> Document:
-    """A trace that is only the list, as Chrome itself also accepts."""
-    try:
-        decode_raws(text)
-    except Unsound:
-        repairs.add(Repair.NOT_JSON)
-        return Document(memoryview(text.lstrip())[1:], {}, False)
-    return Document(memoryview(text.strip()), {}, True)
+class _Pass:
+    """One reading of a document from front to back."""
 
+    def __init__(self, name: str, window: Window, repairs: Repairs) -> None:
+        self.metadata: dict[str, Any] = {}
+        self._name = name
+        self._window = window
+        self._repairs = repairs
+        self._prefix = b'{"traceEvents":['
 
-def _broken_document(text: bytes, name: str, repairs: Repairs) -> Document:
-    opening = _OPENING.search(text)
-    if opening is None:
-        raise PerfkitError(
-            f"{name} is not a trace: neither valid JSON nor a list of events",
-            "give a trace written by torch.profiler",
-        )
-    repairs.add(Repair.NOT_JSON)
-    try:
-        head = text[: opening.start()] + b'"traceEvents":null}'
-        metadata = {key: msgspec.json.decode(raw) for key, raw in decode_fields(head).items()}
-        del metadata["traceEvents"]
-    except Unsound:
-        metadata = {}
-    base = _BASE.search(text, max(0, len(text) - 4096))
-    if base is not None:
-        metadata["baseTimeNanoseconds"] = int(base[1])
-    return Document(memoryview(text)[opening.end() :], metadata, False)
+    def chunks(self) -> Iterator[Chunk]:
+        self._head()
+        for _ in range(_LISTS):
+            yield from self._events()
+            if not self._tail():
+                return
+        self._repairs.note(Repair.CUT)
 
+    def _head(self) -> None:
+        """Go to the first event."""
+        window = self._window
+        window.fill(_CHUNK)
+        if window.data.lstrip()[:1] == b"[":
+            self._prefix = b"["
+            window.drop(window.data.index(b"[") + 1)
+            return
+        while (opening := OPENING.search(window.data)) is None:
+            if not window.grow():
+                raise self._no_trace(window.data)
+        self._fields(window.data[: opening.start()] + b'"traceEvents":null}')
+        window.drop(opening.end())
 
-def _sound(array: memoryview, repairs: Repairs) -> Iterator[Chunk]:
-    start, stop = 1, len(array) - 1
-    while start < stop:
-        reach = _CHUNK
-        while True:
-            cut = _BETWEEN.search(array, start + reach)
-            end = cut.start() + 1 if cut else stop
-            text = b"".join((b"[", array[start:end], b"]"))
-            try:
-                events = _events(text, repairs)
-                break
-            except Unsound:
-                if cut is None:
-                    raise
-                reach *= 2
-        yield Chunk(events, text)
-        start = cut.end() if cut else stop
-
-
-def _events(text: bytes, repairs: Repairs) -> list[RawEvent]:
-    """The events of a valid array; those with odd fields one by one."""
-    try:
-        return decode_events(text)
-    except msgspec.ValidationError:
-        found = (mend_event(memoryview(raw), repairs) for raw in decode_raws(text))
-        return [event if event is not None else RawEvent() for event in found]
-
-
-def _unsound(rest: memoryview, repairs: Repairs) -> Iterator[Chunk]:
-    start: int | None = 0
-    while start is not None and start < len(rest):
-        cut = _BETWEEN.search(rest, start + _REGION)
-        end = cut.start() + 1 if cut else len(rest)
-        text = b"".join((b"[", rest[start:end], b"]"))
+    def _no_trace(self, text: bytes) -> PerfkitError:
         try:
-            yield Chunk(_events(text, Repairs()), None)
-            start = cut.end() if cut else len(rest)
-            if cut is None:
-                repairs.add(Repair.CUT)
+            decode_fields(text)
         except Unsound:
-            events, start = _salvage(rest, start, end, repairs)
-            yield Chunk(events, None)
+            return PerfkitError(
+                f"{self._name} is not a trace: neither valid JSON nor a list of events", _HINT
+            )
+        return PerfkitError(f"{self._name} holds no list of events", _HINT)
+
+    def _fields(self, text: bytes) -> None:
+        """Keep the fields of this object; where it is damaged, what can be had of them."""
+        try:
+            fields = decode_fields(text)
+        except Unsound:
+            self._repairs.note(Repair.NOT_JSON)
+            fields = self._mended_fields(text)
+        for key, raw in fields.items():
+            try:
+                if key not in ("traceEvents", _FILLER):
+                    self.metadata[key] = msgspec.json.decode(raw)
+            except Unsound:
+                self._repairs.note(Repair.NOT_JSON)
+
+    def _mended_fields(self, text: bytes) -> dict[str, msgspec.Raw]:
+        trial = Repairs()
+        try:
+            mended = mend_text(text, trial) if len(text) < _CHUNK else text
+            fields = decode_fields(re.sub(rb",\s*\}", b"}", mended))
+        except Unsound:
+            base = _BASE.search(text)
+            return {} if base is None else {"baseTimeNanoseconds": msgspec.Raw(base[1])}
+        self._repairs.merge(trial)
+        return fields
+
+    def _events(self) -> Iterator[Chunk]:
+        """The events up to the end of their list, or of the text."""
+        window = self._window
+        ended = False
+        while not ended:
+            window.fill(2 * _CHUNK)
+            if window.final and not window.data.strip():
+                self._repairs.note(Repair.CUT)
+                self._repairs.note(Repair.NOT_JSON)
+                return
+            near = window.final and len(window.data) <= 2 * _CHUNK
+            chunk = None if near else self._sound()
+            if chunk is None and window.final:
+                chunk = self._ending()
+                ended = chunk is not None
+            if chunk is None and near:
+                chunk = self._sound()
+            if chunk is not None:
+                yield chunk
+                continue
+            cut = BETWEEN.search(window.data, _CHUNK)
+            patient = Patient(window.data, window.final, self._repairs)
+            yield from patient.chunks(cut.end() if cut else len(window.data))
+            ended = patient.ended
+            if patient.at:
+                window.drop(patient.at)
+            elif not window.grow():
+                self._skip()
+
+    def _ending(self) -> Chunk | None:
+        """Everything that is left, if it is sound; the window is then at the end of the list."""
+        data = self._window.data
+        again = OPENING.search(data)
+        text = self._prefix + (data[: again.start()] + _CLOSED if again else data)
+        try:
+            if self._prefix == b"[":
+                events = text.strip()
+            else:
+                fields = decode_fields(text)
+                events = bytes(fields["traceEvents"])
+            chunk = Chunk(events_of(events, self._repairs), events)
+        except Unsound:
+            return None
+        self._window.drop(len(events) - 1)  # its bracket stands in the prefix
+        return chunk
+
+    def _sound(self) -> Chunk | None:
+        """The next chunk if it decodes; one that stops inside an event is made longer first."""
+        window, reach = self._window, _CHUNK
+        while True:
+            cut = BETWEEN.search(window.data, reach)
+            if cut is None:
+                if not window.grow():
+                    return None
+                continue
+            text = b"".join((b"[", window.data[: cut.start() + 1], b"]"))
+            try:
+                chunk = Chunk(events_of(text, self._repairs), text)
+            except Unsound:
+                if not _incomplete(text):
+                    return None
+                reach = max(2 * reach, cut.end())
+                continue
+            window.drop(cut.end())
+            return chunk
+
+    def _skip(self) -> None:
+        """Give up an event that is longer than the window can be."""
+        cut = BETWEEN.search(self._window.data)
+        self._repairs.note(Repair.NOT_JSON)
+        self._repairs.add(Repair.LOST)
+        self._window.drop(cut.end() if cut else len(self._window.data))
+
+    def _tail(self) -> bool:
+        """Read the fields behind the list; True when it was followed by another list of events."""
+        window = self._window
+        window.fill(_CHUNK)
+        while (opening := OPENING.search(window.data)) is None:
+            if not window.grow():
+                break
+        if opening is not None:
+            self._repairs.note(Repair.TWO_LISTS)
+            self._rest(window.data[: opening.start()] + _CLOSED)
+            window.drop(opening.end())
+            return True
+        self._rest(window.data)
+        while not window.final:  # more fields than the budget allows
+            self._repairs.note(Repair.NOT_JSON)
+            window.drop(len(window.data))
+            window.fill(_CHUNK)
+        return False
+
+    def _rest(self, text: bytes) -> None:
+        """The fields behind the list of events."""
+        text = text.strip()
+        if self._prefix == b"[":
+            if text:
+                self._repairs.note(Repair.NOT_JSON)
+            return
+        self._fields(b'{"traceEvents":null' + text)
 
 
-def _salvage(
-    rest: memoryview, start: int, limit: int, repairs: Repairs
-) -> tuple[list[RawEvent], int | None]:
-    """Events of a damaged region one by one, and where to go on (None: the list has ended)."""
-    events: list[RawEvent] = []
-    while start < limit:
-        found, start, ended = _one(rest, start, repairs)
-        events += found
-        if ended:
-            return events, None
-    return events, start
-
-
-def _one(rest: memoryview, start: int, repairs: Repairs) -> tuple[list[RawEvent], int, bool]:
-    """The event at `start` if it can be had, where the next one starts, and whether the list ended.
-
-    Pieces between `}, {` are joined until they decode, as arguments may hold lists of objects.
-    """
-    for end, after in islice(_cuts(rest, start), _JOINED):
-        piece = bytes(rest[start:end])
-        event = _attempt(piece, repairs)
-        if event is not None:
-            return [event], after, False
-        last = _last(piece, repairs)
-        if last is not None:
-            return last, len(rest), True
-        if end - start > _CHUNK:
-            break
-    _, after = next(_cuts(rest, start))
-    repairs.add(Repair.CUT if after == len(rest) else Repair.LOST)
-    return [], after, False
-
-
-def _cuts(rest: memoryview, start: int) -> Iterator[tuple[int, int]]:
-    """(end of this piece, start of the next) for every `}, {` from `start` on, then the very end."""
-    for cut in _BETWEEN.finditer(rest, start):
-        yield cut.start() + 1, cut.end()
-    yield len(rest), len(rest)
-
-
-def _attempt(piece: bytes, repairs: Repairs) -> RawEvent | None:
+def _incomplete(array: bytes) -> bool:
+    """True when an array that does not decode is sound as far as it goes: it stops inside an event."""
     try:
-        return decode_event(piece)
+        decode_raws(array)
+        return False
     except Unsound:
         pass
     try:
-        trial = Repairs()
-        event = mend_event(mend_text(piece.strip().strip(b","), trial), trial)
-    except Unsound:
-        return None
-    repairs.merge(trial)
-    return event if event is not None else RawEvent()
-
-
-def _last(piece: bytes, repairs: Repairs) -> list[RawEvent] | None:
-    """The events before the list's end when the list ends in this piece, else None."""
-    if piece.lstrip().startswith(b"]"):
-        return []
-    for closing in islice(_CLOSING.finditer(piece), _JOINED):
-        event = _attempt(piece[: closing.start() + 1], repairs)
-        if event is not None:
-            return [event]
-    return None
+        decode_raws(array[:-1])
+    except Unsound as error:
+        return "truncated" in str(error)  # msgspec has no other sign for it
+    return False

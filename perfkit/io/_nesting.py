@@ -1,4 +1,4 @@
-"""Which interval lies in which: one sweep with a stack, per group."""
+"""Which interval lies in which, per group: by depth where they nest, by a sweep where some cross."""
 
 from __future__ import annotations
 
@@ -17,16 +17,50 @@ def parents(start: Ints, end: Ints, group: Ints) -> Ints:
     Of two equal intervals the earlier index is the outer one. Intervals that merely cross are no
     parents of each other.
     """
+    order = np.lexsort((-end, start, group))
+    starts, ends = start[order], end[order]
+    bounds = np.flatnonzero(np.diff(group[order])) + 1
     found = np.full(len(start), UNKNOWN, np.int64)
-    order = np.lexsort((np.arange(len(start)), -end, start, group)).tolist()
-    starts, ends, groups = start.tolist(), end.tolist(), group.tolist()
+    for first, last in zip((0, *bounds), (*bounds, len(start)), strict=True):
+        outer = _parents(starts[first:last], ends[first:last])
+        rows = order[first:last]
+        found[rows] = np.where(outer >= 0, rows[outer], UNKNOWN)
+    return found
+
+
+def _parents(start: Ints, end: Ints) -> Ints:
+    """As `parents`, of one group sorted by start, the longer first.
+
+    Where intervals only nest, an interval's depth is the number of those begun before it and not
+    ended, and its parent the last one before it that is one less deep. Where some cross, the parent
+    found like this ends too early for at least one: then the sweep does it.
+    """
+    depth = np.arange(len(start)) - _ended(start, end)
+    by_depth = np.argsort(depth, kind="stable")
+    width = len(start) + 1
+    key = depth[by_depth] * width + by_depth
+    at = np.searchsorted(key, (depth - 1) * width + np.arange(len(start))) - 1
+    outer: Ints = np.where(depth > 0, by_depth[at], UNKNOWN)
+    if bool((end[outer[depth > 0]] < end[depth > 0]).any()):
+        return _swept(start, end)
+    return outer
+
+
+def _ended(start: Ints, end: Ints) -> Ints:
+    """For each interval how many earlier ones end before it starts or just then."""
+    count = np.searchsorted(np.sort(end), start, side="right")
+    instant = np.concatenate(([0], np.cumsum(start == end)))
+    behind = np.searchsorted(start, start, side="right")  # after the last that starts together
+    result: Ints = count - (instant[behind] - instant[:-1])  # without itself and later instants
+    return result
+
+
+def _swept(start: Ints, end: Ints) -> Ints:
+    found = np.full(len(start), UNKNOWN, np.int64)
+    ends = end.tolist()
     stack: list[int] = []
-    current: int | None = None
-    for row in order:
-        if groups[row] != current:
-            current = groups[row]
-            stack.clear()
-        while stack and ends[stack[-1]] <= starts[row]:
+    for row, begun in enumerate(start.tolist()):
+        while stack and ends[stack[-1]] <= begun:
             stack.pop()
         for outer in islice(reversed(stack), _REACH):
             if ends[outer] >= ends[row]:
@@ -38,8 +72,14 @@ def parents(start: Ints, end: Ints, group: Ints) -> Ints:
 
 def threads(events: Events) -> Ints:
     """One code per (pid, tid) of each row."""
-    _, codes = np.unique(np.stack((events.pid, events.tid)), axis=1, return_inverse=True)
-    result: Ints = codes.reshape(-1).astype(np.int64)
+    return _codes(events.pid, events.tid)
+
+
+def _codes(pid: Ints, tid: Ints) -> Ints:
+    _, process = np.unique(pid, return_inverse=True)
+    ids, thread = np.unique(tid, return_inverse=True)
+    _, codes = np.unique(process * len(ids) + thread, return_inverse=True)
+    result: Ints = codes.astype(np.int64)
     return result
 
 
@@ -49,7 +89,8 @@ def parents_among(events: Events, mask: Mask) -> Ints:
     The result has one entry per event; rows outside `mask` are UNKNOWN.
     """
     rows = np.flatnonzero(mask)
-    inner = parents(events.start[rows], events.end[rows], threads(events)[rows])
+    thread = _codes(events.pid[rows], events.tid[rows])
+    inner = parents(events.start[rows], events.end[rows], thread)
     found = np.full(len(events), UNKNOWN, np.int64)
     found[rows] = np.where(inner >= 0, rows[inner], UNKNOWN) if len(rows) else inner
     return found

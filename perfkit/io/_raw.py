@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import msgspec
 
-NO_ARGS = msgspec.Raw(b"")
+NO_ARGS = msgspec.Raw(b"{}")
 
 
 class RawEvent(msgspec.Struct, gc=False, omit_defaults=True):
@@ -26,10 +24,9 @@ class RawEvent(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 class ExactTimes(msgspec.Struct, gc=False):
-    """The times of one event with every digit, for clocks that a float cannot hold."""
+    """The start of one event with every digit, for clocks that a float cannot hold."""
 
-    ts: Decimal | None = None
-    dur: Decimal | None = None
+    ts: msgspec.Raw = NO_ARGS
 
 
 decode_event = msgspec.json.Decoder(RawEvent).decode

@@ -19,6 +19,7 @@ class Repair(Enum):
     UTF16 = ("the trace was converted to UTF-8", "it is written in UTF-16")
     NOT_JSON = ("the trace was read piece by piece", "it is not valid JSON")
     CUT = ("the end of the trace is missing", "the JSON stops in the middle")
+    TWO_LISTS = ("several lists of events were joined", "the trace has the key traceEvents twice")
     LOST = ("{n} events were dropped", "their JSON could not be mended")
     NOT_OBJECT = ("{n} entries were dropped", "they are no event objects")
     CONTROL = ("{n} control characters were blanked", "JSON texts may not hold them")
@@ -33,6 +34,7 @@ class Repair(Enum):
     NO_DURATION = ("{n} events count as instants", "their duration is missing")
     NEGATIVE = ("{n} events count as instants", "their duration is negative")
     ABSURD = ("{n} events were dropped", "their times lie centuries away")
+    NANOSECONDS = ("times were read as nanoseconds", "as microseconds they lie centuries away")
     INEXACT = ("{n} start times are rounded to a quarter of a microsecond", "too large for a float")
     ODD_ARGS = ("{n} events lost their arguments", "the arguments are no object or out of range")
     UNPAIRED = ("{n} begin or end marks were dropped", "they have no partner")
@@ -47,6 +49,10 @@ class Repairs:
     def add(self, repair: Repair, count: int = 1) -> None:
         if count:
             self._counts[repair] += count
+
+    def note(self, repair: Repair) -> None:
+        """As `add`, for what is told once however often it occurs."""
+        self._counts[repair] = 1
 
     def merge(self, other: Repairs) -> None:
         self._counts.update(other._counts)

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perfkit.io._chunks import collector_paused, document
+from perfkit.io._chunks import BUDGET, Document, collector_paused
 from perfkit.io._columns import Columns
 from perfkit.io._repairs import Repairs
-from perfkit.io._text import read_text
+from perfkit.io._text import Progress
 from perfkit.model.events import Events
 
 
-def read_trace(path: Path | str) -> Events:
-    """The intervals of one trace file, plain or gzip.
+def read_trace(
+    source: Path | str, *, budget: int = BUDGET, progress: Progress | None = None
+) -> Events:
+    """The intervals of one trace: a file, plain or gzip, or a URL that fsspec opens.
+
+    Args:
+        budget: bytes of the trace's text that may be held at once; a single event longer than that
+            is dropped, and told. The columns come on top: about 90 bytes per event.
+        progress: called with the bytes read so far and the file's size (None if unknown).
 
     Raises:
         PerfkitError: unreadable, empty, or not a trace.
     """
-    path = Path(path)
     repairs = Repairs()
+    found = Document(source, budget, progress)
     with collector_paused():
-        found = document(read_text(path, repairs), str(path), repairs)
         columns = Columns(repairs)
         for chunk in found.chunks(repairs):
             columns.add(chunk)

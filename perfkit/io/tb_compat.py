@@ -24,12 +24,11 @@ import numpy as np
 from isal import igzip
 
 from perfkit.base.files import replacing
-from perfkit.io._chunks import Document, collector_paused, document
+from perfkit.io._chunks import Document, collector_paused
 from perfkit.io._columns import Columns
 from perfkit.io._nesting import parents_among
 from perfkit.io._raw import RawEvent
 from perfkit.io._repairs import Repairs
-from perfkit.io._text import read_text
 from perfkit.model.events import ANNOTATIONS, DEVICE_WORK, HOST_OPS, RUNTIME, Events, Ints, Mask
 from perfkit.model.run import Gap
 
@@ -67,7 +66,7 @@ def convert(src: Path, dst: Path) -> Converted:
     """As `tb_compatible`, telling also whether the trace holds any work of a device."""
     repairs = Repairs()
     with collector_paused():
-        found = document(read_text(src, repairs), str(src), repairs)
+        found = Document(src)
         columns = Columns(repairs)
         for chunk in found.chunks(repairs):
             columns.add(chunk)

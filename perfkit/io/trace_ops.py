@@ -31,17 +31,17 @@ def device_owners(events: Events) -> tuple[Ints, Ints]:
     host = events.of(HOST_OPS)
     parent = parents_among(events, host | runtime)
     launches = np.flatnonzero(runtime)
-    launch = _lookup(events.correlation[launches], launches, events.correlation[work])
+    launch = lookup(events.correlation[launches], launches, events.correlation[work])
     owner = np.where(launch >= 0, parent[launch], UNKNOWN)
     for _ in range(4):  # a driver call may lie inside a runtime call, not itself an operator
         inside = (owner >= 0) & runtime[owner]
         owner = np.where(inside, parent[owner], owner)
     ops = np.flatnonzero(host)
-    by_external = _lookup(events.external[ops], ops, events.external[work])
+    by_external = lookup(events.external[ops], ops, events.external[work])
     return work, np.where(owner >= 0, owner, by_external)
 
 
-def _lookup(keys: Ints, rows: Ints, wanted: Ints) -> Ints:
+def lookup(keys: Ints, rows: Ints, wanted: Ints) -> Ints:
     """For each wanted key the row that bears it (any if several), else UNKNOWN."""
     known = keys > 0  # Kineto writes 0 where it has no id
     keys, rows = keys[known], rows[known]

@@ -8,8 +8,6 @@ Knows host waits only: how long the device then had nothing to do is for an anal
 
 from __future__ import annotations
 
-import re
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perfkit.io._nesting import parents_among
+from perfkit.io.trace_frames import PYTHON, user_frames
 from perfkit.model.events import ANNOTATIONS, HOST_OPS, RUNTIME, UNKNOWN, Events, Ints, Mask
 from perfkit.model.syncs import Direction, Frame, Phase, Sync
 
@@ -70,15 +69,27 @@ _CAUSES = {
 }
 """Operators that wait inside, and their catalogue page; the outermost around a wait is its cause."""
 
-_FRAME = re.compile(r"^(?P<file>[^<>]*?)\((?P<line>\d{1,9})\): (?P<function>.+)$")
 _PROFILER = "torch/autograd/profiler.py"
 _BACKWARD = "autograd::engine::evaluate_function"
 
 
 @dataclass(frozen=True)
-class _Wait:
-    """All waits of one operator call: `calls` explicit ones, and how long they took together."""
+class Wait:
+    """All waits of one operator call.
 
+    Attributes:
+        call: name of the runtime call that waited first.
+        row: its row; begin_ns: start of the operator around it, or its own without one.
+        start_ns, end_ns: start of the first wait and end of the last.
+        op, kind, direction, phase, stack, step, nbytes: as in `Sync`.
+        count: explicit waits, at least one; blocked_ns: how long they took together.
+    """
+
+    call: str
+    row: int
+    begin_ns: int
+    start_ns: int
+    end_ns: int
     op: str
     kind: str
     direction: Direction
@@ -96,20 +107,26 @@ def trace_syncs(events: Events) -> tuple[Sync, ...]:
     Where the trace has no Python frames `stack` is empty. A frame from a `python_function` event
     bears the line of its `def`, one from a "Call stack" argument the line of the statement.
     """
-    runtime = events.of(RUNTIME)
-    copies = _Copies(events)
-    waits = (runtime & events.named(_WAITS)) | _waiting_copies(events, runtime, copies)
-    if not waits.any():
-        return ()
-    reader = _Reader(events, waits, copies)
-    groups: dict[tuple[object, ...], list[_Wait]] = defaultdict(list)
-    for wait in reader.waits():
+    groups: dict[tuple[object, ...], list[Wait]] = defaultdict(list)
+    for wait in trace_waits(events):
         key = (wait.op, wait.kind, wait.direction, wait.phase, wait.stack, wait.step)
         groups[key].append(wait)
     return tuple(_sync(group) for group in groups.values())
 
 
-def _sync(group: list[_Wait]) -> Sync:
+def trace_waits(events: Events) -> tuple[Wait, ...]:
+    """Every wait of the host on its own, in the order of the operators; the profiler's own left out."""
+    copies = _Copies(events)
+    waits = _waiting(events, copies)
+    return tuple(_Reader(events, waits, copies).waits()) if waits.any() else ()
+
+
+def waiting_calls(events: Events) -> Mask:
+    """Which rows are runtime calls in which the host waited for the device."""
+    return _waiting(events, _Copies(events))
+
+
+def _sync(group: list[Wait]) -> Sync:
     first = group[0]
     sizes = [wait.nbytes for wait in group if wait.nbytes is not None]
     return Sync(
@@ -144,6 +161,11 @@ class _Copies:
         return np.where(hit, self._rows[at], UNKNOWN)
 
 
+def _waiting(events: Events, copies: _Copies) -> Mask:
+    runtime = events.of(RUNTIME)
+    return (runtime & events.named(_WAITS)) | _waiting_copies(events, runtime, copies)
+
+
 def _waiting_copies(events: Events, runtime: Mask, copies: _Copies) -> Mask:
     """Copy calls that returned only after the device was done with pageable memory."""
     blocking: Mask = runtime & events.named(_BLOCKING_COPIES)
@@ -166,14 +188,14 @@ class _Reader:
         self._runtime = events.of(RUNTIME)
         self._explicit = events.named(_WAITS)
         self._op = parents_among(events, host | waits)
-        frames = events.of(("python_function",))
+        frames = events.of(PYTHON)
         self._frame = parents_among(events, frames | waits)
         self._is_frame = frames
         self._steps = events.steps()
         marks = events.of(ANNOTATIONS)
         self._last_host = int(events.end[host | marks].max()) if (host | marks).any() else None
 
-    def waits(self) -> Iterator[_Wait]:
+    def waits(self) -> Iterator[Wait]:
         """One per operator call that waited, in time order; waits without an operator one by one."""
         calls: dict[int, list[int]] = defaultdict(list)
         for row in np.flatnonzero(self._waits).tolist():
@@ -184,7 +206,7 @@ class _Reader:
             if not self._is_profilers_own(owner, rows[0], names):
                 yield self._wait(owner, rows, names)
 
-    def _wait(self, owner: int, rows: list[int], names: list[str]) -> _Wait:
+    def _wait(self, owner: int, rows: list[int], names: list[str]) -> Wait:
         events = self._events
         ops = list(self._ops(owner))
         copy = self._copies.of(events.correlation[self._around(owner, rows)])
@@ -194,7 +216,12 @@ class _Reader:
         if kind in _CAUSES.values():
             direction = "d2h"  # ROCm calls the copy of a read device to device
         nbytes = events.nbytes[copy]
-        return _Wait(
+        return Wait(
+            call=events.name_of(rows[0]),
+            row=rows[0],
+            begin_ns=int(events.start[owner]),
+            start_ns=int(events.start[rows[0]]),
+            end_ns=int((events.start[rows] + events.dur[rows]).max()),
             op=op,
             kind=kind,
             direction=direction,
@@ -212,7 +239,9 @@ class _Reader:
         if owner == rows[0]:
             return np.array(rows, np.int64)
         first = int(np.searchsorted(events.start, events.start[owner]))
-        last = int(np.searchsorted(events.start, events.end[owner], side="right"))
+        last = int(
+            np.searchsorted(events.start, events.start[owner] + events.dur[owner], side="right")
+        )
         window = np.arange(first, last)
         same = (events.tid[window] == events.tid[owner]) & (events.pid[window] == events.pid[owner])
         around: Ints = window[same & self._runtime[window]]
@@ -260,9 +289,9 @@ class _Reader:
         while row >= 0:
             text = self._events.stack_of(row)
             if text:
-                return tuple(_frames(text.split(";")))
+                return tuple(user_frames(text.split(";")))
             row = int(self._op[row])
-        return tuple(_frames(names))
+        return tuple(user_frames(names))
 
     def _is_profilers_own(self, owner: int, row: int, names: list[str]) -> bool:
         """A device wait that starts or ends the recording rather than belonging to the program."""
@@ -274,20 +303,3 @@ class _Reader:
         if self._steps:
             return self._step(at) is None
         return self._last_host is None or at >= self._last_host
-
-
-def _frames(texts: list[str]) -> Iterator[Frame]:
-    """Frames of user code among Kineto's texts `file(line): function`, order kept."""
-    for text in texts:
-        match = _FRAME.match(text.strip())
-        if match is None or _is_machinery(match["file"]):
-            continue
-        yield Frame(match["file"], int(match["line"]), match["function"])
-
-
-def _is_machinery(file: str) -> bool:
-    """torch's and the standard library's files, which Kineto writes relative to their folders."""
-    if file.startswith("torch/") or "/site-packages/torch/" in file:
-        return True
-    top = file.split("/", 1)[0].removesuffix(".py")
-    return not file.startswith("/") and top in sys.stdlib_module_names

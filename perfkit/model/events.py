@@ -40,8 +40,82 @@ class StepWindow:
 
 
 @dataclass(frozen=True)
+class Collective:
+    """What Kineto says of one collective, at its kernel and at its `record_param_comms` operator.
+
+    Attributes:
+        row: the event it belongs to.
+        kind: as torch writes it: "allreduce", "_allgather_base", "all_to_allv"...
+        dtype: "Float", "BFloat16"...; empty if unknown.
+        in_elements, out_elements: elements sent and received by this rank; None if unknown.
+        group: the process group's name; group_size: its ranks; None if unknown.
+        ranks: the group's ranks as torch writes them ("[0, 1]"), perhaps shortened; empty if unknown.
+        in_split, out_split: elements per peer of an all-to-all, as torch writes them; often empty.
+        sequence: number of the collective within its group, the same on every rank; None if unknown.
+    """
+
+    row: int
+    kind: str
+    dtype: str = ""
+    in_elements: int | None = None
+    out_elements: int | None = None
+    group: str | None = None
+    group_size: int | None = None
+    ranks: str = ""
+    in_split: str = ""
+    out_split: str = ""
+    sequence: int | None = None
+
+
+@dataclass(frozen=True)
+class DeviceSync:
+    """What Kineto says of one `cuda_sync` event: who waits for what.
+
+    Attributes:
+        row: the event it belongs to.
+        kind: "Stream Sync", "Context Sync", "Event Sync", "Stream Wait Event"; empty if unknown.
+        stream: the stream that is waited for, or of a stream that waits, itself; None if unknown.
+        on_stream: of "Stream Wait Event": the stream on which the awaited event was recorded.
+        record: correlation of the `cudaEventRecord` call that is waited for; None if unknown.
+    """
+
+    row: int
+    kind: str = ""
+    stream: int | None = None
+    on_stream: int | None = None
+    record: int | None = None
+
+
+def _none() -> Ints:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class MemoryChanges:
+    """Allocations and frees (`[memory]` instants), sorted by time; empty where not recorded.
+
+    Attributes:
+        time: int64 nanoseconds, on the trace's clock. thread: the host thread.
+        nbytes: bytes allocated, negative where freed.
+        allocated, reserved: bytes in use, and held by the allocator, after it; UNKNOWN if not told.
+        device_type: c10's number: 0 CPU, 1 CUDA, 6 HIP. device: its index, UNKNOWN for the host.
+    """
+
+    time: Ints = field(default_factory=_none)
+    thread: Ints = field(default_factory=_none)
+    nbytes: Ints = field(default_factory=_none)
+    allocated: Ints = field(default_factory=_none)
+    reserved: Ints = field(default_factory=_none)
+    device_type: Ints = field(default_factory=_none)
+    device: Ints = field(default_factory=_none)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+@dataclass(frozen=True, eq=False)
 class Events:
-    """The intervals of one trace.
+    """The intervals of one trace. Compared by identity: columns have no single truth.
 
     Attributes:
         names, categories, stacks: the dictionaries; categories in Kineto's present spelling
@@ -49,6 +123,7 @@ class Events:
         start, dur: int64 nanoseconds, on the trace's own clock.
         name, cat, stack: codes into the dictionaries; `stack` is UNKNOWN where there is none.
         pid, tid: as in the trace; those that are texts there get negative numbers, see `labels`.
+            Of device work they are the device and the stream.
         correlation: joins a runtime call with the device work it launched; UNKNOWN if none.
         external: joins runtime calls and device work with their operator; UNKNOWN if none.
         nbytes: bytes moved, for copies; UNKNOWN otherwise.
@@ -56,6 +131,8 @@ class Events:
         labels: texts behind negative pids and tids.
         metadata: the trace's own top-level fields, as JSON data.
         gaps: everything that was repaired or dropped on reading.
+        collectives, syncs: further arguments of the few events that have them, in row order.
+        memory: the allocator's changes.
     """
 
     names: tuple[str, ...]
@@ -75,6 +152,9 @@ class Events:
     labels: Mapping[int, str] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
+    collectives: tuple[Collective, ...] = ()
+    syncs: tuple[DeviceSync, ...] = ()
+    memory: MemoryChanges = field(default_factory=MemoryChanges)
 
     def __len__(self) -> int:
         return len(self.start)
@@ -141,6 +221,11 @@ class Events:
         for codes, texts in ((self.name, self.names), (self.cat, self.categories)):
             assert not len(self) or 0 <= int(codes.min()) <= int(codes.max()) < len(texts)
         assert len(set(self.order.tolist())) == len(self)
+        for about in (self.collectives, self.syncs):
+            rows = [each.row for each in about]
+            assert rows == sorted(set(rows))
+            assert not rows or 0 <= rows[0] <= rows[-1] < len(self)
+        assert bool((np.diff(self.memory.time) >= 0).all())
 
 
 def _holds(window: StepWindow, starts: Ints) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from perfkit.model.syncs import Sync
 
@@ -86,6 +86,9 @@ class Run:
         launches_per_step: mean number of leaf operators dispatched per deep step; None unknown.
         overhead: our own cost as ratios to a bare step, by instrument; None where not measured.
         trace: file name of the Kineto trace inside `directory`; None where there is none.
+        source: "capture" where perfkit ran the program, "trace" where somebody else recorded it.
+        events: the trace of the light steps (or the foreign one), where it was read: a
+            `model.events.Events`, or None. Not on disk.
     """
 
     name: str
@@ -104,7 +107,9 @@ class Run:
     ended: str = "ran to its end"
     exit_code: int | None = None
     trace: str | None = None
+    source: Literal["capture", "trace"] = "capture"
     schema: str = SCHEMA
+    events: Any = field(default=None, compare=False, repr=False)
 
     def steps_measured(self, instrument: Instrument) -> tuple[Step, ...]:
         """The steps measured one way, in order."""

@@ -41,6 +41,8 @@ class Sync:
         certain: False where it depends on versions, drivers or values that were not visible.
         nbytes: bytes moved, all counts together; None where unknown.
         blocked_ns: how long the host waited, all counts together; None where not observable.
+        idle_ns: how long the device then had no work, all counts together; None where not observable.
+        lost_ns: the part of it that removing the waits can win; None where not observable.
         fix: the one-line advice for this kind with these arguments.
         seen_by: names of the detectors that saw it.
         region: innermost `perfkit.instrument` region, if any.
@@ -57,6 +59,8 @@ class Sync:
     caller: Frame | None = None
     nbytes: int | None = None
     blocked_ns: int | None = None
+    idle_ns: int | None = None
+    lost_ns: int | None = None
     fix: str = ""
     seen_by: tuple[str, ...] = field(default_factory=tuple)
     region: str | None = None

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfkit.io._nesting import parents
+from perfkit.io._nesting import _parents, _swept, parents
 
 
 def found(spans: list[tuple[int, int]], groups: list[int] | None = None) -> list[int]:
@@ -57,3 +57,10 @@ def test_a_span_without_parent_is_contained_in_no_other(pieces: list[tuple[int, 
         if parent < 0:
             start, end = spans[child]
             assert not any(s <= start and end <= e and (s, e) != (start, end) for s, e in spans)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), max_size=25))
+def test_depth_and_sweep_find_the_same(pieces: list[tuple[int, int]]) -> None:
+    spans = sorted(((s, s + length) for s, length in pieces), key=lambda span: (span[0], -span[1]))
+    start, end = np.array(spans, np.int64).reshape(-1, 2).T
+    assert _parents(start, end).tolist() == _swept(start, end).tolist()
