@@ -1,0 +1,265 @@
+"""What an edit does to a dependency graph: shorter nodes, shorter delays, fewer edges; never more.
+
+Every change lowers a number, drops an edge, or adds an edge that a longer path implied already, so
+that no replay after an edit can be slower than before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from perfkit.analysis._replay import EdgeKind, Edges, NodeKind
+from perfkit.analysis.dependency_graph import DependencyGraph
+from perfkit.analysis.spans import union
+from perfkit.model.events import HOST_OPS, UNKNOWN, Ints, Mask
+
+
+@dataclass(frozen=True)
+class WithoutWaits:
+    """These calls no longer wait. Rows of waiting calls, or of operators: all waits inside."""
+
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Faster:
+    """These rows take 1 / `times` of their time: device work, calls; operators with all inside."""
+
+    rows: tuple[int, ...]
+    times: float
+
+
+@dataclass(frozen=True)
+class Fused:
+    """These launches become one. Rows of launching calls, or of operators: all launches inside."""
+
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Overlapped:
+    """These copies no longer block the host and run beside their stream. Rows of calls or copies."""
+
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Captured:
+    """These launches are captured in one CUDA graph. Rows as for `Fused`."""
+
+    rows: tuple[int, ...]
+
+
+Edit = WithoutWaits | Faster | Fused | Overlapped | Captured
+
+
+class View(Enum):
+    """How much of what is not known about an edited program is assumed in its favour."""
+
+    CAUTIOUS = "cautious"
+    LIKELY = "likely"
+    BOLD = "bold"
+
+
+LEFT_OF_A_WAIT_NS = {View.LIKELY: 5_000, View.BOLD: 0}
+"""What remains of a call that no longer waits: a launch's cost, or nothing; at worst all it cost."""
+
+GRAPH_LAUNCH_NS = {View.CAUTIOUS: 20_000, View.LIKELY: 10_000, View.BOLD: 5_000}
+GRAPH_GAP_NS = {View.LIKELY: 1_000, View.BOLD: 500}
+
+
+class Draft:
+    """A graph's durations and edges while edits are applied to them."""
+
+    def __init__(self, graph: DependencyGraph, view: View, typical: bool) -> None:
+        self.graph = graph
+        self.view = view
+        self.dur = graph.nodes.dur.copy()
+        self.edges = graph.edges
+        self.delay = (graph.edges.typical if typical else graph.edges.delay).copy()
+        self.keep = np.ones(len(self.delay), np.bool_)
+        self.extra: list[tuple[int, int, int]] = []
+        if view is View.BOLD:
+            self.keep &= graph.edges.kind != int(EdgeKind.QUEUE)
+
+    def apply(self, edits: Iterable[Edit]) -> None:
+        for edit in edits:
+            if isinstance(edit, WithoutWaits):
+                self._without_waits(self._calls(edit.rows, NodeKind.WAIT))
+            elif isinstance(edit, Faster):
+                self._faster(edit.rows, edit.times)
+            elif isinstance(edit, Fused):
+                self._fused(self._calls(edit.rows, NodeKind.LAUNCH))
+            elif isinstance(edit, Overlapped):
+                self._overlapped(edit.rows)
+            else:
+                self._captured(self._calls(edit.rows, NodeKind.LAUNCH))
+
+    def outcome(self) -> tuple[Ints, Edges, Ints]:
+        """Durations, edges and delays to replay."""
+        extra = np.array(self.extra, np.int64).reshape(-1, 3)
+        old = self.edges
+        src = np.concatenate((old.src[self.keep], extra[:, 0]))
+        dst = np.concatenate((old.dst[self.keep], extra[:, 1]))
+        delay = np.concatenate((self.delay[self.keep], extra[:, 2]))
+        order = np.argsort(dst, kind="stable")
+        kind = np.concatenate((old.kind[self.keep], np.full(len(extra), EdgeKind.STREAM_ORDER)))
+        edges = Edges(src[order], dst[order], kind[order], delay[order], delay[order])
+        return self.dur, edges, delay[order]
+
+    def _calls(self, rows: Sequence[int], kind: NodeKind) -> Mask:
+        nodes = self.graph.nodes
+        host = self.graph.with_rows(rows) | self._inside(rows)
+        if kind is NodeKind.LAUNCH:  # a copy that waits for itself launches, too
+            launches = np.zeros(len(nodes), np.bool_)
+            launches[self._launched_by(np.ones(len(nodes), np.bool_))[0]] = True
+            host &= launches
+        else:
+            host &= nodes.kind == int(kind)
+        return host
+
+    def _inside(self, rows: Sequence[int]) -> Mask:
+        """Calls within the operators among these rows."""
+        events, nodes = self.graph.events, self.graph.nodes
+        wanted = np.asarray(rows, np.int64)
+        ops = wanted[events.of(HOST_OPS)[wanted]]
+        found = np.zeros(len(nodes), np.bool_)
+        calls = np.flatnonzero((nodes.kind == NodeKind.LAUNCH) | (nodes.kind == NodeKind.WAIT))
+        if not len(ops):
+            return found
+        lane = self.graph.threads
+        for code in np.unique(lane[ops]):
+            mine = ops[lane[ops] == code]
+            theirs = union(events.start[mine], events.end[mine])
+            ours = calls[lane[nodes.row[calls]] == code]
+            row = nodes.row[ours]
+            at = np.searchsorted(theirs.start, events.start[row], side="right") - 1
+            within = (at >= 0) & (events.end[row] <= theirs.end[np.maximum(at, 0)])
+            found[ours[within]] = True
+        return found
+
+    def _launched_by(self, calls: Mask) -> tuple[Ints, Ints]:
+        """Pairs (call node, device node), in the order of the calls."""
+        nodes = self.graph.nodes
+        edges = np.flatnonzero(self.edges.kind == int(EdgeKind.LAUNCH))
+        call = self._after()[self.edges.src[edges]]
+        wanted = (call >= 0) & calls[np.maximum(call, 0)]
+        call, work = call[wanted], self.edges.dst[edges][wanted]
+        order = np.lexsort((nodes.start[work], nodes.start[call]))
+        return call[order], work[order]
+
+    def _after(self) -> Ints:
+        """For each host node the one that follows it in its lane, else UNKNOWN."""
+        after = np.full(len(self.graph.nodes), UNKNOWN, np.int64)
+        order = self.edges.kind == int(EdgeKind.HOST_ORDER)
+        after[self.edges.src[order]] = self.edges.dst[order]
+        return after
+
+    def _into(self, nodes: Mask, kind: EdgeKind) -> Mask:
+        found: Mask = (self.edges.kind == int(kind)) & nodes[self.edges.dst]
+        return found
+
+    def _without_waits(self, calls: Mask) -> None:
+        after = self._after()[calls]
+        returned = np.zeros(len(self.dur), np.bool_)
+        returned[after[after >= 0]] = True
+        self.keep &= ~self._into(returned, EdgeKind.WAIT)
+        self.delay[self._into(returned, EdgeKind.HOST_ORDER)] = 0
+        if self.view in LEFT_OF_A_WAIT_NS:
+            self.dur[calls] = np.minimum(self.dur[calls], LEFT_OF_A_WAIT_NS[self.view])
+
+    def _faster(self, rows: Sequence[int], times: float) -> None:
+        if times < 1:
+            raise ValueError(f"an edit cannot make work slower: {times} times faster")
+        inside = self._inside(rows)
+        chosen = self.graph.with_rows(rows) | inside
+        chosen[self._launched_by(inside)[1]] = True
+        self.dur[chosen] = np.ceil(self.dur[chosen] / times).astype(np.int64)
+        self._host_faster(rows, times)
+
+    def _host_faster(self, rows: Sequence[int], times: float) -> None:
+        """The operators' own host time between calls."""
+        events, nodes = self.graph.events, self.graph.nodes
+        wanted = np.asarray(rows, np.int64)
+        ops = wanted[events.of(HOST_OPS)[wanted]]
+        between = np.flatnonzero(nodes.kind == int(NodeKind.HOST))
+        theirs = union(events.start[ops], events.end[ops])
+        within = theirs.covered(nodes.start[between], nodes.end[between])
+        saved = (within * (1 - 1 / times)).astype(np.int64)
+        self.dur[between] = np.maximum(self.dur[between] - saved, 0)
+
+    def _merge(self, calls: Mask, first_cost: int | None) -> tuple[Ints, Ints]:
+        """One call for all; returns the launched work and those that follow another of it."""
+        order = np.flatnonzero(calls)
+        cost = int(self.dur[order].sum())
+        self.dur[order[1:]] = 0
+        if first_cost is not None and len(order):
+            self.dur[order[0]] = min(cost, int(self.dur[order[0]]), first_cost)
+        work = self._launched_by(calls)[1]
+        among = np.zeros(len(self.dur), np.bool_)
+        among[work] = True
+        inner = self._into(among, EdgeKind.STREAM_ORDER) & among[self.edges.src]
+        return work, np.flatnonzero(inner)
+
+    def _close_host_gaps(self, calls: Mask) -> None:
+        """Host time between two calls of the set that follow each other goes."""
+        after = self._after()
+        between = np.flatnonzero(self.graph.nodes.kind == int(NodeKind.HOST))
+        follows = after[between]
+        before = np.full(len(after), UNKNOWN, np.int64)
+        before[after[after >= 0]] = np.flatnonzero(after >= 0)
+        leads = before[between]
+        both = (follows >= 0) & (leads >= 0) & calls[follows] & calls[leads]
+        self.dur[between[both]] = 0
+
+    def _fused(self, calls: Mask) -> None:
+        work, inner = self._merge(calls, None)
+        self.delay[inner] = 0
+        if self.view is View.CAUTIOUS or not len(work):
+            return
+        self._close_host_gaps(calls)
+        total, longest = int(self.dur[work].sum()), int(self.dur[work].max())
+        left = longest if self.view is View.BOLD else (total + longest) // 2
+        self.dur[work] = self.dur[work] * left // max(total, 1)
+
+    def _captured(self, calls: Mask) -> None:
+        _, inner = self._merge(calls, GRAPH_LAUNCH_NS[self.view])
+        self._close_host_gaps(calls)
+        if self.view in GRAPH_GAP_NS:
+            self.delay[inner] = np.minimum(self.delay[inner], GRAPH_GAP_NS[self.view])
+
+    def _overlapped(self, rows: Sequence[int]) -> None:
+        nodes = self.graph.nodes
+        chosen = self.graph.with_rows(rows) | self._inside(rows)
+        copies = chosen & (nodes.kind == int(NodeKind.COPY))
+        work = self._launched_by(chosen)[1]
+        copies[work[nodes.kind[work] == int(NodeKind.COPY)]] = True
+        launched = self._launched_by(np.ones(len(nodes), np.bool_))
+        mine = np.zeros(len(nodes), np.bool_)
+        mine[launched[0][copies[launched[1]]]] = True
+        self._without_waits((chosen | mine) & (nodes.kind == int(NodeKind.WAIT)))
+        if self.view is not View.CAUTIOUS:
+            self._beside(copies)
+
+    def _beside(self, copies: Mask) -> None:
+        """Off their stream: what comes after follows what came before; bold: and not the copy."""
+        edges, dur = self.edges, self.dur
+        order = edges.kind == int(EdgeKind.STREAM_ORDER)
+        into = {int(edges.dst[e]): int(e) for e in np.flatnonzero(order)}
+        for edge in np.flatnonzero(order & copies[edges.src] & ~copies[edges.dst]).tolist():
+            node, path = int(edges.src[edge]), int(self.delay[edge])
+            while copies[node] and node in into:
+                path += int(dur[node]) + int(self.delay[into[node]])
+                node = int(edges.src[into[node]])
+            if not copies[node]:
+                gap = min(path, int(edges.typical[edge]))
+                self.extra.append((node, int(edges.dst[edge]), gap))
+        launched = np.zeros(len(dur), np.bool_)
+        launched[edges.dst[edges.kind == int(EdgeKind.LAUNCH)]] = True
+        self.keep &= ~(self._into(copies & launched, EdgeKind.STREAM_ORDER))
+        if self.view is View.BOLD:
+            self.keep &= ~(order & copies[edges.src])
