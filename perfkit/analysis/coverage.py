@@ -21,11 +21,20 @@ def coverage(run: Run) -> Coverage:
     measured = sum(t.count for t in step_times(run) if t.instrument in _MEASURED)
     return Coverage(
         steps=measured,
-        basis=f"{_SETTING[run.device]}; {basis(run)}; step: {run.step_marker}",
+        basis=_basis(run),
         device_time_attributed=device_time_attributed(run),
         overhead=dict(run.overhead),
         gaps=(*_recorded(run), *_missing(run)),
     )
+
+
+def _basis(run: Run) -> str:
+    if run.source == "trace":
+        count = len(run.steps)
+        where = run.env.get("GPU", "a GPU" if run.device == "cuda" else "a CPU")
+        noun = f"{count} step{'' if count == 1 else 's'}"
+        return f"trace of {where}; {noun}; step: {run.step_marker}"
+    return f"{_SETTING[run.device]}; {basis(run)}; step: {run.step_marker}"
 
 
 def _recorded(run: Run) -> tuple[str, ...]:
@@ -33,6 +42,8 @@ def _recorded(run: Run) -> tuple[str, ...]:
 
 
 def _missing(run: Run) -> tuple[str, ...]:
+    if run.source == "trace":
+        return _missing_in_trace(run)
     found = []
     if run.device != "cuda":
         found.append(
@@ -58,4 +69,13 @@ def _missing(run: Run) -> tuple[str, ...]:
     cut = unfinished_syncs(run)
     if cut:
         found.append(f"last step: {cut} synchronisations of a step that did not end were left out")
+    return tuple(found)
+
+
+def _missing_in_trace(run: Run) -> tuple[str, ...]:
+    """What a foreign trace cannot tell, besides the gaps that were found on reading it."""
+    found = ["overhead: what the profiler itself cost is unknown; step times contain it"]
+    for times in step_times(run):
+        if times.warning:
+            found.append(f"{times.instrument} steps: {times.warning}")
     return tuple(found)

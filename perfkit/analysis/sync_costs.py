@@ -10,6 +10,9 @@ The facts the model stands on, per synchronisation:
   published training set-up, 88 of 96 gave 1.2 to 1.5x in one MoE layer, and others saw nothing.
 - A copy adds bytes / bandwidth: pageable memory moves at about 3 to 12 GB/s over PCIe.
 
+Where a trace shows how long the device idled after the wait, that is used instead: no more can be
+won than that idle time, nor (likely) than the wait itself.
+
 So: low is the call only, likely adds the short bubble, high adds the long one. A measured wait
 replaces the assumed one: it bounds what removing the sync can give back.
 """
@@ -30,6 +33,7 @@ BANDWIDTH = (12.0, 6.0, 3.0)
 """Bytes per nanosecond (GB/s) of a pageable copy: best, likely, worst."""
 
 ESTIMATED = "estimated from counts: 10-20 µs per call, 50-200 µs of idle device after it"
+OBSERVED = "idle time of the device after the wait, of it at most the wait, as the trace shows both"
 MEASURED = "measured wait of the host, plus an estimated 50-200 µs of idle device after it"
 
 
@@ -43,7 +47,8 @@ class Cost:
     method: str
 
     def __add__(self, other: Cost) -> Cost:
-        method = self.method if self.method == other.method else f"{MEASURED}; part {ESTIMATED}"
+        methods = dict.fromkeys((*self.method.split("; part "), *other.method.split("; part ")))
+        method = "; part ".join(methods)
         return Cost(
             self.low_ns + other.low_ns,
             self.likely_ns + other.likely_ns,
@@ -65,6 +70,10 @@ def cost(point: SyncPoint) -> Cost:
     if point.blocked_ns is None:
         return estimated
     bubble = round(BUBBLE_NS[2] * point.per_step)
+    if point.idle_ns is not None and point.lost_ns is not None:
+        lost = point.lost_ns
+        most = max(lost, min(point.idle_ns, point.blocked_ns + bubble))
+        return Cost(min(estimated.low_ns, lost), lost, most, OBSERVED)
     return Cost(
         min(estimated.low_ns, point.blocked_ns),
         min(estimated.likely_ns, point.blocked_ns),

@@ -26,7 +26,7 @@ class SyncPoint:
 
     Attributes:
         per_step: mean count over the watched steps; for set-up, the whole count.
-        nbytes, blocked_ns: per step like `per_step`; None where not observable.
+        nbytes, blocked_ns, idle_ns, lost_ns: per step like `per_step`; None where not observable.
         certain: True where at least one detector is sure.
         steps: how many watched steps the mean stands on; 0 for set-up.
     """
@@ -40,6 +40,8 @@ class SyncPoint:
     certain: bool
     caller: Frame | None
     blocked_ns: int | None
+    idle_ns: int | None
+    lost_ns: int | None
     nbytes: int | None
     fix: str
     seen_by: tuple[str, ...]
@@ -57,7 +59,9 @@ def sync_points(run: Run) -> tuple[SyncPoint, ...]:
     deep, light = _indices(run, "deep"), _indices(run, "light")
     in_deep = _by_key(s for s in run.syncs if s.step in deep)
     in_light = _by_key(s for s in run.syncs if s.step in light)
-    if not deep and not in_light:
+    if not deep and not in_light and not (run.source == "trace" and run.device == "cuda"):
+        if run.source == "trace":
+            raise NotObservable("the trace holds no call to a device that could wait")
         raise NotObservable("no complete step was watched by the sync detectors")
     points = [_merge(evidence, len(deep)) for evidence in in_deep.values()]
     # Trace evidence lives in light steps; it adds places that deep steps did not show.
@@ -111,8 +115,16 @@ def _key(sync: Sync) -> Key:
 
 def _merge(evidence: list[Sync], steps: int) -> SyncPoint:
     main = _main(evidence)
-    blocked, moved = _total(evidence, "blocked_ns"), _total(evidence, "nbytes")
     per = max(steps, 1)
+
+    def mean(quantity: str) -> int | None:
+        total = _total(evidence, quantity)
+        if total is None:
+            return None
+        known = {s.step for s in evidence if getattr(s, quantity) is not None}
+        blind = {s.step for s in evidence} - known
+        return round(total / max(steps - len(blind), 1))
+
     return SyncPoint(
         op=main.op,
         kind=main.kind,
@@ -122,8 +134,10 @@ def _merge(evidence: list[Sync], steps: int) -> SyncPoint:
         per_step=(_total(evidence, "count") or 0) / per,
         certain=any(s.certain for s in evidence),
         caller=main.caller or next((s.caller for s in evidence if s.caller), None),
-        blocked_ns=None if blocked is None else round(blocked / per),
-        nbytes=None if moved is None else round(moved / per),
+        blocked_ns=mean("blocked_ns"),
+        idle_ns=mean("idle_ns"),
+        lost_ns=mean("lost_ns"),
+        nbytes=mean("nbytes"),
         fix=main.fix or next((s.fix for s in evidence if s.fix), ""),
         seen_by=tuple(sorted({name for s in evidence for name in s.seen_by})),
         stack=main.stack,

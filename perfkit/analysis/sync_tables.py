@@ -99,7 +99,7 @@ def _row(point: SyncPoint) -> tuple[Cell, ...]:
         point.certain,
         str(point.caller) if point.caller else None,
         point.blocked_ns,
-        None,  # idle_ns: needs the device's own timeline
+        point.idle_ns,
         point.nbytes,
         point.fix,
         ", ".join(point.seen_by),

@@ -36,6 +36,13 @@ def ratio(value: float | None) -> str:
     return "unknown" if value is None else f"{_three(value)}x"
 
 
+def share(value: float) -> str:
+    """A share as a percentage that is 0% or 100% only where it is exactly that: `47%`, `<1%`."""
+    if 0 < value < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= value < 1 else f"{value:.0%}"
+
+
 def _three(value: float) -> str:
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     text = f"{value:,.{digits}f}"

@@ -9,6 +9,7 @@ from perfkit.capture.kineto import ORIGINAL, KinetoTrace
 from perfkit.io.chrome import read_trace
 from perfkit.io.trace_ops import trace_ops
 from perfkit.io.trace_syncs import trace_syncs
+from perfkit.model.events import Events
 from perfkit.model.run import Gap, OpStat
 from perfkit.model.syncs import Sync
 
@@ -27,6 +28,7 @@ class Light:
     Attributes:
         file: name of the trace in the run directory once it is there.
         ops: operators and kernels of all light steps together.
+        events: the whole trace as it was read, for the analyses; None where it was not.
         waits: the host's waits for a GPU as the trace shows them; steps count from the first light one.
     """
 
@@ -39,6 +41,7 @@ class Light:
         self.file: str | None = None
         self.ops: tuple[OpStat, ...] = ()
         self.waits: tuple[Sync, ...] = ()
+        self.events: Events | None = None
 
     def on(self) -> None:
         """A light step begins."""
@@ -60,7 +63,7 @@ class Light:
     def drop(self) -> None:
         """Forget what was traced: it was no step."""
         self.off()
-        self._trace, self.file, self.ops, self.waits = None, None, (), ()
+        self._trace, self.file, self.ops, self.waits, self.events = None, None, (), (), None
         self._notes.clear()
         self._remove()
 
@@ -76,7 +79,7 @@ class Light:
         self._written = [directory / name, directory / ORIGINAL]
         try:
             events = read_trace(directory / name)
-            self.ops, self.waits = trace_ops(events), trace_syncs(events)
+            self.ops, self.waits, self.events = trace_ops(events), trace_syncs(events), events
         except PerfkitError as error:
             self._notes[Gap("operators", f"the trace cannot be read: {error.message}")] = None
         size = sum(path.stat().st_size for path in self._written if path.exists())

@@ -134,6 +134,7 @@ class Session:
             ended=ended,
             exit_code=exit_code,
             trace=self._light.file,
+            events=self._light.events,
         )
 
     def _pretence_overhead(self) -> dict[str, float | None]:

@@ -25,7 +25,7 @@ from perfkit.model.run import SCHEMA, Gap, Run
 from perfkit.model.syncs import Frame, Sync
 
 SYNCS_SCHEMA = "perfkit.syncs/1"
-_ELSEWHERE = {"syncs", "directory"}  # fields of Run that are not in run.json
+_ELSEWHERE = {"syncs", "directory", "events"}  # fields of Run that are not in run.json
 
 
 @dataclass
@@ -144,7 +144,7 @@ def load(path: Path) -> Run:
     if trace is not None and not (path / trace).is_file():
         gaps.append(Gap("the trace", f"{trace} is missing"))
         trace = None
-    return replace(run, directory=path, syncs=syncs, gaps=tuple(gaps), trace=trace)
+    return replace(run, directory=path, syncs=syncs, gaps=tuple(gaps), trace=trace, events=None)
 
 
 def save_diagnosis(path: Path, diagnosis: Diagnosis) -> None:

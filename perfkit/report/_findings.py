@@ -8,6 +8,8 @@ from perfkit.model.diagnosis import Diagnosis, Finding
 from perfkit.report._text import short_names
 from perfkit.report.blocks import SnippetLine
 
+_WHOLE = "the whole step"
+
 
 @dataclass(frozen=True)
 class Ranked:
@@ -37,7 +39,10 @@ def ranked(diagnosis: Diagnosis) -> list[Ranked]:
     for rank, (rule, finding) in enumerate(pairs, start=1):
         place = finding.place
         if place is None:
-            where = "no Python line" if finding.evidence.get("per_step") else "the whole step"
+            known = finding.evidence.get("per_step")
+            where = str(finding.evidence.get("ops") or "no Python line") if known else _WHOLE
+            if "rank" in finding.evidence:
+                where = f"rank {finding.evidence['rank']}"
             found.append(Ranked(rank, rule, finding, where, "", ()))
             continue
         function, lines = sources.get((place.file, place.line), (place.function, ()))

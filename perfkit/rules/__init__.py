@@ -5,5 +5,6 @@ A rule is a function of a `Run` that returns what it looked at and what it found
 """
 
 from perfkit.rules._diagnose import diagnose
+from perfkit.rules._late_rank import with_ranks
 
-__all__ = ["diagnose"]
+__all__ = ["diagnose", "with_ranks"]

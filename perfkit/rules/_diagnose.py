@@ -18,6 +18,7 @@ from perfkit.model.diagnosis import Diagnosis, Outcome
 from perfkit.model.run import Run
 from perfkit.model.table import Table
 from perfkit.rules import _engine
+from perfkit.rules._trace_tables import trace_tables
 from perfkit.rules._verdict import verdict
 
 
@@ -52,7 +53,7 @@ def _tables(run: Run, outcomes: tuple[Outcome, ...]) -> dict[str, Table]:
     }
     with suppress(NotObservable):  # the coverage says so where no step was traced
         tables["operators"] = operators_table(run)
-    return tables
+    return {**tables, **trace_tables(run)}
 
 
 def _points(run: Run) -> tuple[SyncPoint, ...]:

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from perfkit.analysis.source import source_at
 from perfkit.analysis.steps import typical_step
+from perfkit.analysis.trace_reading import trace_reading
 from perfkit.base import units
 from perfkit.base.errors import NotObservable
 from perfkit.model.diagnosis import Finding, Outcome, Verdict
+from perfkit.model.events import Events
 from perfkit.model.run import Run
 
 Pair = tuple[str, Finding]
@@ -46,7 +48,7 @@ def _what(run: Run, pairs: list[Pair]) -> str:
     except NotObservable:
         start = f"No complete step was measured; the program {_ended(run)}"
     else:
-        start = f"A step takes {_duration(run, step.median_ns)}"
+        start = f"A step takes {_duration(run, step.median_ns)}{_busy(run)}"
         if not run.ended.startswith(_CALM):
             start = f"The program ended with {run.ended}. {start}"
     waits, copies = _sum(pairs, _WAIT), _sum(pairs, _COPY)
@@ -56,6 +58,17 @@ def _what(run: Run, pairs: list[Pair]) -> str:
     if copies:
         parts.append(_plural(copies, "blocking copy", "blocking copies"))
     return f"{start}; {_DOES[run.device]} {' and '.join(parts)}." if parts else f"{start}."
+
+
+def _busy(run: Run) -> str:
+    """How much of it the device works, where a trace of a device shows it."""
+    if not isinstance(run.events, Events) or run.device != "cuda":
+        return ""
+    idle = trace_reading(run.events).idle
+    if not idle or not idle[0].step_ns:
+        return ""
+    busy = 1 - idle[0].total_ns / idle[0].step_ns
+    return f" with the GPU busy {units.share(busy)} of it"
 
 
 def _duration(run: Run, median_ns: int) -> str:
@@ -106,6 +119,8 @@ def _next(pairs: list[Pair]) -> str:
 
 
 def _retry(run: Run) -> str:
+    if run.source == "trace":
+        return "Record the trace where the GPU is, with ProfilerActivity.CUDA and some steps."
     if run.steps:
         return "Let the program run for more steps: perfkit profile --steps 3 SCRIPT."
     return "Mark the steps with perfkit.step(), or profile a program that trains or evaluates in a loop."
@@ -116,14 +131,14 @@ def _owner(finding: Finding) -> str:
     if source and source.function:
         return source.function
     if finding.place is None:
-        return "Code without a Python frame"
+        return str(finding.evidence.get("ops") or "Code without a Python frame")
     function = finding.place.function
     return "The script" if function == "<module>" else function
 
 
 def _short(finding: Finding) -> str:
     if finding.place is None:
-        return "an unknown line"
+        return "no Python line is known"
     return f"{finding.place.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{finding.place.line}"
 
 

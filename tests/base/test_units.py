@@ -29,3 +29,8 @@ def test_sizes_are_binary(value, text):
 
 def test_counts_show_a_fraction_only_where_there_is_one():
     assert (units.count(1280), units.count(2.5), units.ratio(1.084)) == ("1,280", "2.5", "1.08x")
+
+
+def test_a_share_is_nothing_or_all_only_where_it_is_exactly_that() -> None:
+    shown = [units.share(value) for value in (0.0, 0.001, 0.474, 0.999, 1.0)]
+    assert shown == ["0%", "<1%", "47%", ">99%", "100%"]

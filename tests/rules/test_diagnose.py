@@ -31,7 +31,7 @@ def test_a_clean_run_says_what_was_looked_at_and_what_was_not() -> None:
     assert verdict.what == "A step takes 4 µs."
     assert verdict.why == (
         "The checks that could look found nothing: blocking-copies, host-wait-in-step. "
-        "1 could not look: python-bound-step."
+        "2 could not look: idle-device, python-bound-step."
     )
 
 
@@ -76,7 +76,7 @@ def test_a_single_copy_is_named_in_the_singular() -> None:
 def test_code_without_a_frame_is_no_script() -> None:
     run = draw("step  dddd\nsync  i...", i=item(stack=()))
     verdict = _diagnosed(run).verdict
-    assert verdict.why == "Code without a Python frame makes it (an unknown line)."
+    assert verdict.why == "aten::_local_scalar_dense makes it (no Python line is known)."
 
 
 def test_tables_and_facts_are_there() -> None:

@@ -13,8 +13,10 @@
     const spec = JSON.parse(block.textContent);
     const target = document.getElementById(block.dataset.chart);
     target.classList.add("drawn");
+    if (spec.layout.height) target.style.height = `${spec.layout.height}px`;
     for (const series of spec.data) {
-      series.marker = { ...series.marker, color: colour("--c" + ORDER.indexOf(series.name)) };
+      const named = series.marker?.color ?? "--c" + ORDER.indexOf(series.name);
+      series.marker = { ...series.marker, color: colour(named) };
     }
     const layout = {
       ...spec.layout,

@@ -1,0 +1,53 @@
+"""Which traces the user means: files, folders, globs and URLs, in order and each once."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from perfkit.base.errors import PerfkitError
+
+_TRACE = re.compile(r".+\.json(\.gz)?$")
+_KINETO = re.compile(r".+\.pt\.trace\.json(\.gz)?$")
+_OURS = {"run.json", "syncs.json", "diagnosis.json", "kineto.json.gz"}
+
+
+def traces(sources: Iterable[str]) -> list[str]:
+    """The traces behind what was named on the command line.
+
+    Raises:
+        PerfkitError: something named does not exist, or holds no trace.
+    """
+    found: dict[str, None] = {}
+    for source in sources:
+        for path in _expanded(source):
+            found.setdefault(path)
+    return list(found)
+
+
+def _expanded(source: str) -> Iterator[str]:
+    path = Path(source)
+    if "://" in source or path.is_file():
+        yield source
+    elif path.is_dir():
+        yield from _in_folder(path)
+    elif names := sorted(
+        name for name in glob.glob(source, recursive=True) if Path(name).is_file()
+    ):
+        yield from names
+    else:
+        raise PerfkitError(
+            f"{source} does not exist", "name trace files, a folder of them, a glob or a URL"
+        )
+
+
+def _in_folder(folder: Path) -> list[str]:
+    """Kineto's own names where there are any, so that other JSON beside them is left alone."""
+    files = sorted(f for f in folder.rglob("*.json*") if f.is_file() and f.name not in _OURS)
+    files = [file for file in files if _TRACE.match(file.name) and not file.name.startswith(".")]
+    marked = [file for file in files if _KINETO.match(file.name)]
+    if not files:
+        raise PerfkitError(f"there is no trace in {folder}", "a trace ends in .json or .json.gz")
+    return [str(file) for file in marked or files]

@@ -1,0 +1,43 @@
+"""The tables that only a trace can fill: breakdown, idle causes, waits, the queue, kernels."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from perfkit.analysis.communication import communication, communication_table
+from perfkit.analysis.device_idle import idle_causes_table
+from perfkit.analysis.idle_edges import idle_edges_table
+from perfkit.analysis.kernels import kernel_ops_table, kernels, kernels_table
+from perfkit.analysis.launch_queue import launch_queue_table, queue_over_time_table
+from perfkit.analysis.step_breakdown import step_breakdown_table
+from perfkit.analysis.sync_waits import sync_waits_table
+from perfkit.analysis.trace_reading import trace_reading
+from perfkit.base.errors import NotObservable
+from perfkit.model.events import Events
+from perfkit.model.run import Run
+from perfkit.model.table import Table
+
+
+def trace_tables(run: Run) -> dict[str, Table]:
+    """Tables by name; none where the run has no trace at hand or nothing fills a table."""
+    if not isinstance(run.events, Events):
+        return {}
+    reading = trace_reading(run.events)
+    tables = {"step_breakdown": step_breakdown_table(reading.breakdown)}
+    if len(reading.work):
+        found = kernels(reading.events, reading.steps, reading.work, reading.owner)
+        tables |= {
+            "device_idle": idle_causes_table(reading.idle),
+            "idle_edges": idle_edges_table(reading.edges),
+            "sync_waits": sync_waits_table(reading.waits, len(reading.steps.windows)),
+            "kernels": kernels_table(found),
+            "kernel_ops": kernel_ops_table(found),
+        }
+    if reading.launched is not None:
+        tables |= {
+            "launch_queue": launch_queue_table(reading.step_launches),
+            "queue_over_time": queue_over_time_table(reading.launched, reading.steps),
+        }
+    with suppress(NotObservable):  # most traces hold no collective
+        tables["communication"] = communication_table(communication(run.events, {}))
+    return tables
