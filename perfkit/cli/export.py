@@ -88,7 +88,8 @@ def command(
         raise click.UsageError("say what to write: --perfetto, --csv, --tb-compat or --copy")
     found = _source(source)
     names = _names(redact)
-    with _shareable(found, names) as trace:
+    needs_trace = bool(perfetto or tb_compat or (copy and found.directory))
+    with _shareable(found, names, needs_trace) as trace:
         for target in (perfetto, tb_compat):
             if target is not None and target.is_dir():
                 raise PerfkitError(
@@ -145,7 +146,7 @@ def _names(redact: bool) -> Pseudonyms | None:
 
 
 @contextmanager
-def _shareable(found: Source, names: Pseudonyms | None) -> Iterator[Path]:
+def _shareable(found: Source, names: Pseudonyms | None, needs_trace: bool) -> Iterator[Path]:
     """The trace to export: the original, or a redacted copy for as long as it is needed."""
     if names is None or found.trace is None:
         yield found.trace or Path()
@@ -155,6 +156,9 @@ def _shareable(found: Source, names: Pseudonyms | None) -> Iterator[Path]:
 
     if found.directory is not None:
         redact_run(load(found.directory), names)  # teaches whole paths, a trace has only their ends
+    if not needs_trace:
+        yield found.trace
+        return
     with tempfile.TemporaryDirectory(prefix="perfkit-export-") as folder:
         target = Path(folder) / "trace.json.gz"
         redact_trace(found.trace, target, names)

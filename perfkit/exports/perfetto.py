@@ -19,13 +19,14 @@ import numpy as np
 from perfkit.exports._rows import ROUNDING_NS, Rows, crossings
 from perfkit.io._raw import RawEvent
 from perfkit.io.trace_writer import us, write_trace
-from perfkit.model.events import Events
+from perfkit.model.events import UNKNOWN, Events
 from perfkit.model.run import Gap
 
 _FIRST_ID = 1_900_000_000  # far above real processes and threads, below what 32 bits hold
 _EXACT_NS = 2**53
 _INTERVALS, _END = ("X", "B"), "E"
 _TIMELESS = "M"
+_BATCH = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,7 @@ def perfetto(
         ValueError: the slices of an added track are not in order.
     """
     base = _Base(events)
-    write_trace(
-        src, dst, base.changed, base.metadata, base.further(tracks, counters), base.times.get
-    )
+    write_trace(src, dst, base.changed, base.metadata, base.further(tracks, counters), base.times)
     return base.gaps()
 
 
@@ -84,7 +83,9 @@ class _Base:
         first = int(starts[0]) if len(starts) else 0
         # Doubles, in which Perfetto's page computes, hold 104 days of nanoseconds exactly.
         self._shift = first if len(starts) and int(events.end.max()) > _EXACT_NS else 0
-        self.times: dict[int, tuple[int, int]] = {}
+        self._start, self._dur = starts - self._shift, events.dur.copy()
+        self._row = np.full(int(events.order.max()) + 1 if len(starts) else 0, UNKNOWN, np.int64)
+        self._row[events.order] = np.arange(len(starts))
         self._moved: dict[int, int] = {}
         self._rows: list[tuple[int, int, int]] = []
         self._shortened = 0
@@ -140,23 +141,28 @@ class _Base:
             found.append(Gap(what, "they overlap others of the same thread or stream"))
         return tuple(found)
 
+    def times(self, position: int) -> tuple[int, int] | None:
+        """Start and duration in the overlay of the interval at this position in the file."""
+        row = int(self._row[position]) if position < len(self._row) else UNKNOWN
+        return None if row < 0 else (int(self._start[row]), int(self._dur[row]))
+
     def _place(self, events: Events) -> None:
         tracks: dict[tuple[int, int], Rows] = defaultdict(Rows)
-        rows: dict[tuple[int, int, int], int] = {}
-        columns = (events.pid, events.tid, events.start, events.end, events.order)
-        for pid, tid, start, end, order in zip(*(c.tolist() for c in columns), strict=True):
-            row, fitted = tracks[pid, tid].place(start, end, ROUNDING_NS)
-            self._shortened += fitted != end
-            self.times[order] = (start - self._shift, fitted - start)
+        ids: dict[tuple[int, int, int], int] = {}
+        for at, pid, tid, start, dur in _in_batches(events):
+            row, end = tracks[pid, tid].place(start, start + dur, ROUNDING_NS)
+            if end - start != dur:
+                self._shortened += 1
+                self._dur[at] = end - start
             if row:
-                if (pid, tid, row) not in rows:
-                    rows[pid, tid, row] = next(self._fresh)
+                if (pid, tid, row) not in ids:
+                    ids[pid, tid, row] = next(self._fresh)
                     if pid >= 0:
-                        self._rows.append((pid, tid, rows[pid, tid, row]))
-                self._moved[order] = rows[pid, tid, row]
+                        self._rows.append((pid, tid, ids[pid, tid, row]))
+                self._moved[int(events.order[at])] = ids[pid, tid, row]
 
     def _interval(self, event: RawEvent, position: int) -> RawEvent | None:
-        times = self.times.get(position)
+        times = self.times(position)
         if times is None or event.ts is None:
             return None
         if self._in_ns is None:
@@ -210,6 +216,14 @@ def problems(events: Iterable[Mapping[str, Any]]) -> list[str]:
             found.append(f"{crossing} slices cross others on track {track}")
     found += [f"begin and end marks do not pair on track {t}" for t, n in opened.items() if n]
     return found
+
+
+def _in_batches(events: Events) -> Iterator[tuple[int, ...]]:
+    """(row, pid, tid, start, duration) of every interval, some thousand objects at a time."""
+    columns = (events.pid, events.tid, events.start, events.dur)
+    for low in range(0, len(events), _BATCH):
+        part = (column[low : low + _BATCH].tolist() for column in columns)
+        yield from zip(count(low), *part)
 
 
 def _named(kind: str, pid: int, tid: int, **args: str | int) -> bytes:
