@@ -6,6 +6,11 @@ from contextlib import suppress
 
 from perfkit.analysis.communication import communication, communication_table
 from perfkit.analysis.device_idle import idle_causes_table
+from perfkit.analysis.device_memory import (
+    device_memory,
+    device_memory_table,
+    memory_curve_table,
+)
 from perfkit.analysis.idle_edges import idle_edges_table
 from perfkit.analysis.kernels import kernel_ops_table, kernels, kernels_table
 from perfkit.analysis.launch_queue import launch_queue_table, queue_over_time_table
@@ -40,4 +45,8 @@ def trace_tables(run: Run) -> dict[str, Table]:
         }
     with suppress(NotObservable):  # most traces hold no collective
         tables["communication"] = communication_table(communication(run.events, {}))
+    with suppress(NotObservable):  # allocations are recorded only where profile_memory was on
+        memory = device_memory(run.events)
+        tables["device_memory"] = device_memory_table(memory)
+        tables["memory_curve"] = memory_curve_table(memory)
     return tables
