@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median, quantiles
 
-from perfkit.base import units
 from perfkit.base.errors import NotObservable
 from perfkit.model.run import Instrument, Run
 from perfkit.model.table import Column, Table
@@ -107,12 +106,6 @@ def basis(run: Run) -> str:
     last = counts.pop()
     noun = "step" if last.startswith("1 ") and not counts else "steps"
     return f"{', '.join(counts)} and {last} {noun}" if counts else f"{last} {noun}"
-
-
-def overhead_text(run: Run) -> str | None:
-    """Our own cost in one clause: `light 1.08x, deep 9.1x of a bare step`; None where unknown."""
-    known = [f"{name} {units.ratio(value)}" for name, value in run.overhead.items() if value]
-    return f"{', '.join(known)} of a bare step" if known else None
 
 
 def _statistics(instrument: Instrument, durations: list[int]) -> StepTimes:

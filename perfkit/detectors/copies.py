@@ -20,7 +20,7 @@ Run = Callable[[str, Callable[[], Any], Callable[[Any], tuple[Any, ...]]], Any]
 
 @contextmanager
 def host_device_copies(run: Run) -> Iterator[None]:
-    """Route `.to`, `.cuda`, `.cpu`, `.copy_` and `.tolist` that cross devices through `run`."""
+    """Route `.to`, `.cuda`, `.cpu` and `.copy_` that cross devices through `run`."""
     base = torch._C.TensorBase
 
     def crossing(real: Callable[..., Any], blocking_at: int) -> Callable[..., Any]:

@@ -45,11 +45,6 @@ def publish(hit: Hit) -> None:
             sink(hit)
 
 
-def anyone_listening() -> bool:
-    """True while some sink would receive a hit: detectors skip their work otherwise."""
-    return bool(_sinks)
-
-
 @contextmanager
 def listening(sink: Sink) -> Iterator[None]:
     """Receive hits inside the block."""

@@ -22,7 +22,8 @@ from perfkit.detectors import gpu_trace, sync_debug
 from perfkit.detectors.copies import host_device_copies
 from perfkit.detectors.evidence import Hit, publish
 from perfkit.detectors.interposer import Interposer, available
-from perfkit.detectors.places import TORCH_VERSION, is_dense, origin, refine, without_overload
+from perfkit.detectors.judging import hit_of, judged
+from perfkit.detectors.places import TORCH_VERSION, is_dense, origin
 from perfkit.model.run import Gap
 
 # Too frequent to interpose: casts and fills of every step go through them. Copies are seen at the
@@ -80,9 +81,15 @@ class CudaWatch:
         self.used = True
         if not self.classify or self._local.judging:
             return original(*args, **kwargs)
-        return self._timed(
-            op, self._judge(op, DeviceCall(args, kwargs)), lambda: original(*args, **kwargs)
-        )
+        seen = _first(op, DeviceCall(args, kwargs))
+        if seen is None:
+            return original(*args, **kwargs)
+        try:
+            with self._inside() as began:
+                return original(*args, **kwargs)
+        finally:
+            wait = time.perf_counter_ns() - began
+            self._publish(op, *seen, wait)
 
     def around_copy(
         self, op: str, copy: Callable[[], Any], arguments: Callable[[Any], tuple[Any, ...]]
@@ -91,29 +98,22 @@ class CudaWatch:
         if not self.classify or self._local.judging:
             return copy()
         self.used = True
-        self._local.judging, self._local.witnessed = True, 0
-        began = time.perf_counter_ns()
-        try:
+        with self._inside() as began:
             out = copy()
-        finally:
-            blocked = time.perf_counter_ns() - began
-            self._local.judging = False
-        seen = self._judge("aten::copy_", DeviceCall(arguments(out), {}))
+        wait = time.perf_counter_ns() - began
+        seen = _first("aten::copy_", DeviceCall(arguments(out), {}))
         if seen is not None:
-            self._publish(op, *seen, blocked)
+            self._publish(op, *seen, wait)
         return out
 
-    def _timed(self, op: str, seen: tuple[str, Seen] | None, call: Callable[[], Any]) -> Any:
-        if seen is None:
-            return call()
+    @contextmanager
+    def _inside(self) -> Iterator[int]:
+        """A judged call runs: what it calls is part of it. Hands out when it began, in ns."""
         self._local.judging, self._local.witnessed = True, 0
-        began = time.perf_counter_ns()
         try:
-            return call()
+            yield time.perf_counter_ns()
         finally:
-            blocked = time.perf_counter_ns() - began
             self._local.judging = False
-            self._publish(op, *seen, blocked)
 
     def witness(self, what: str = "stream") -> None:
         """A witness saw a wait: inside a judged call it confirms, elsewhere it is evidence itself."""
@@ -154,36 +154,16 @@ class CudaWatch:
             )  # fmt: skip
         return tuple(gaps)
 
-    def _judge(self, op: str, call: DeviceCall) -> tuple[str, Seen] | None:
-        for kind, rule in _index.rules().get(op, ()):
-            seen = rule(call)
-            if seen is not None:
-                return kind, seen
-        return None
-
     def _publish(self, op: str, kind: str, seen: Seen, blocked_ns: int) -> None:
-        came = origin(3)
-        page = _index.page(kind)
-        refined = refine(kind, page.direction, came.implied_kind)
         if self._witnesses and self._local.witnessed:
             self.confirmed += 1
         elif self._witnesses and seen.certain:
             self.unconfirmed[op] = self.unconfirmed.get(op, 0) + 1
-        publish(
-            Hit(
-                op=seen.op or without_overload(op),
-                kind=refined,
-                direction=seen.direction or page.direction,
-                place=came.place,
-                detector="cuda-interposer",
-                count=seen.count,
-                certain=seen.certain,
-                nbytes=seen.nbytes,
-                blocked_ns=blocked_ns,
-                fix=(seen.fix if refined == kind else None) or _index.page(refined).fix,
-                backward=came.in_backward,
-            )
-        )
+        publish(hit_of(kind, op, seen, origin(3), "cuda-interposer", blocked_ns=blocked_ns))
+
+
+def _first(op: str, call: DeviceCall) -> tuple[str, Seen] | None:
+    return next(judged(_index.rules().get(op, ()), call), None)
 
 
 @contextmanager

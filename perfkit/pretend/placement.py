@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from perfkit.catalogue import _index
 from perfkit.catalogue._call import Seen
 from perfkit.detectors.interposer import Interposer, available
+from perfkit.detectors.judging import judged
 from perfkit.detectors.places import without_overload
 from perfkit.pretend import tags
 from perfkit.pretend.watch import Watch, WatchedCall, in_backward
@@ -185,11 +186,9 @@ class Placement(TorchDispatchMode):  # type: ignore[misc]
             watch.backward_runs()
         waited = False
         call = WatchedCall(args, kwargs)
-        for kind, rule in plan.rules:
-            seen = rule(call)
-            if seen is not None:
-                waited = True
-                watch.publish(kind, plan.name, seen)
+        for kind, seen in judged(plan.rules, call):
+            waited = True
+            watch.publish(kind, plan.name, seen)
         if backward:
             return
         if plan.backward_rule is not None and torch.is_grad_enabled() and args[0].requires_grad:

@@ -16,15 +16,14 @@ from torch import Tensor
 
 from perfkit.catalogue import _index
 from perfkit.catalogue._call import Arguments, Seen
-from perfkit.detectors.evidence import Hit, publish
+from perfkit.detectors.evidence import publish
+from perfkit.detectors.judging import hit_of, judged
 from perfkit.detectors.places import (
     TORCH_VERSION,
     Origin,
     Place,
     is_dense,
     origin,
-    refine,
-    without_overload,
 )
 from perfkit.model.run import Gap
 from perfkit.pretend import tags
@@ -107,11 +106,8 @@ class Watch:
     def judge(self, op: str, args: Sequence[Any], label: str | None = None) -> None:
         """Judge a call by the catalogue's rules for `op`; `label` replaces the operator's name."""
         if self.listening():
-            call = WatchedCall(args, {})
-            for kind, rule in _index.rules().get(op, ()):
-                seen = rule(call)
-                if seen is not None:
-                    self.publish(kind, label or op, seen)
+            for kind, seen in judged(_index.rules().get(op, ()), WatchedCall(args, {})):
+                self.publish(kind, label or op, seen)
 
     def listening(self) -> bool:
         return self.classify and self.alive and not self.local.quiet
@@ -131,25 +127,8 @@ class Watch:
         place = at or self._place_of(came)
         if place is None:
             return
-        page = _index.page(kind)
-        direction = seen.direction or page.direction
-        refined = refine(kind, direction, came.implied_kind)
-        if refined != kind:
-            page, seen = _index.page(refined), _without_fix(seen)
-        publish(
-            Hit(
-                op=seen.op or without_overload(op),
-                kind=refined,
-                direction=direction,
-                place=place,
-                detector=detector,
-                count=seen.count,
-                certain=seen.certain and not self.assumed,
-                nbytes=seen.nbytes,
-                fix=seen.fix or page.fix,
-                backward=came.in_backward,
-            )
-        )
+        certain = not self.assumed
+        publish(hit_of(kind, op, seen, came, detector, place=place, certain=certain))
 
     def remember_forward(self, skip: int = 2) -> None:
         """Keep the place of the forward call that runs now, for syncs that its backward makes."""
@@ -233,7 +212,3 @@ def _forward_name(node: str) -> str:
     stem = node.split("Backward", 1)[0]
     words = "".join("_" + c.lower() if c.isupper() else c for c in stem)
     return words.lstrip("_")
-
-
-def _without_fix(seen: Seen) -> Seen:
-    return Seen(seen.count, seen.certain, seen.nbytes, seen.op, None, seen.direction)
