@@ -39,25 +39,11 @@ def write_tb_compat(source: str, target: Path) -> None:
 
 
 def write_perfetto(source: str, events: Events, target: Path) -> None:
-    """The trace with idle causes and queue length as further tracks."""
-    from perfkit.analysis.device_idle import CAUSES
-    from perfkit.analysis.trace_reading import trace_reading
-    from perfkit.exports.perfetto import Counter, Slice, Track, perfetto
+    """The trace with the tracks of `perfkit export --perfetto`."""
+    from perfkit.cli._overlay import overlay
+    from perfkit.exports.perfetto import perfetto
 
-    reading = trace_reading(events)
-    tracks = []
-    for idle in reading.idle:
-        causes = [CAUSES[code] for code in idle.cause.tolist()]
-        starts, lengths = idle.start.tolist(), (idle.end - idle.start).tolist()
-        slices = [
-            Slice(f"idle: {c}", s, n) for c, s, n in zip(causes, starts, lengths, strict=True)
-        ]
-        tracks.append(Track(f"device {idle.device} idle", slices))
-    counters = []
-    if reading.launched is not None:
-        pairs = zip(reading.launched.at.tolist(), reading.launched.length.tolist(), strict=True)
-        counters.append(Counter("launches waiting", pairs))
-    _tell(perfetto(source, events, target, tracks, counters))
+    _tell(perfetto(source, events, target, *overlay(events)))
 
 
 def redacted(diagnosis: Diagnosis, source: str | None, folder: Path | None) -> Diagnosis:

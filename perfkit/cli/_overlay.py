@@ -1,4 +1,4 @@
-"""What `perfkit export --perfetto` draws above a trace: steps, idle causes, waits, path, queue, memory."""
+"""What `--perfetto` draws above a trace: steps, idle causes, waits, path, queue, memory."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _queue(reading: TraceReading) -> Iterator[Counter]:
     launched = reading.launched
     if launched is not None:
         pairs = zip(launched.at.tolist(), launched.length.tolist(), strict=True)
-        yield Counter("launches waiting for the device", pairs)
+        yield Counter("launches waiting", pairs)
 
 
 def _memory(events: Events) -> Iterator[Counter]:

@@ -59,7 +59,7 @@ class Options:
     "--perfetto",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also write the trace with idle causes and the launch queue as tracks.",
+    help="Also write the trace with idle causes, waits, critical path and launch queue as tracks.",
 )
 @click.option("--redact", is_flag=True, help="Leave out host, user, paths and names, for sharing.")
 @click.option("--no-cache", is_flag=True, help="Decode the trace afresh and leave no cache behind.")

@@ -171,8 +171,7 @@ def _perfetto(trace: Path, target: Path) -> tuple[Gap, ...]:
     from perfkit.io.chrome import read_trace
 
     events = read_trace(trace)
-    tracks, counters = overlay(events)
-    return (*events.gaps, *perfetto(trace, events, target, tracks, counters))
+    return (*events.gaps, *perfetto(trace, events, target, *overlay(events)))
 
 
 def _diagnosis(found: Source, names: Pseudonyms | None) -> Diagnosis:
