@@ -1,0 +1,165 @@
+"""Proof that a form computes what the found code computes, in value and in gradient.
+
+The found code runs in float64; the form runs in the dtype under proof on the same numbers. Outputs
+are weighted by a fixed random cotangent and differentiated. An error is the largest absolute
+difference over the largest absolute value of the found result (of 1e-30 at least), for each tensor.
+
+A form that returns a constant passes every timer and every test of values that happen to be small;
+therefore *vacuity* is tested on its own: wherever the found code has a gradient other than zero,
+the form must have one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from perfkit.rewrites import _tree
+from perfkit.rewrites._rewrite import Case, Form, Inputs, Rewrite
+
+TOLERANCE = {
+    torch.float64: 1e-9,
+    torch.float32: 1e-5,
+    torch.float16: 5e-3,
+    torch.bfloat16: 3e-2,
+}
+_TINY = 1e-30
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Outcome of one proof. Errors are relative, None where there was nothing to compare."""
+
+    form: str
+    case: str
+    dtype: str
+    value_error: float | None
+    gradient_error: float | None
+    reason: str
+
+    @property
+    def holds(self) -> bool:
+        return not self.reason
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a form gave: its output and the gradients of the inputs that require one."""
+
+    output: Any
+    gradients: tuple[Tensor | None, ...]
+
+
+def evaluate(form: Form, inputs: Inputs, backward: bool = True) -> Result:
+    """Run a form, and differentiate whatever of its output can be."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Converting a tensor with requires_grad")
+        output = form.run(*inputs)
+    wanted = [tensor for tensor in _tree.tensors(inputs) if tensor.requires_grad]
+    outputs = [tensor for tensor in _tree.tensors(output) if tensor.requires_grad]
+    if not backward or not wanted or not outputs:
+        return Result(output, tuple(None for _ in wanted))
+    found = torch.autograd.grad(
+        outputs, wanted, [cotangent(tensor) for tensor in outputs], allow_unused=True
+    )
+    return Result(output, tuple(found))
+
+
+def cotangent(tensor: Tensor) -> Tensor:
+    """Fixed weights of the output's elements, never zero, the same in every dtype."""
+    generator = torch.Generator().manual_seed(tensor.numel())
+    weights = 0.5 + torch.rand(tensor.shape, generator=generator)
+    return weights.to(tensor.device, tensor.dtype)
+
+
+def parity(
+    rewrite: Rewrite,
+    form: Form,
+    inputs: Inputs,
+    case: str,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
+) -> Parity:
+    """Prove one form on one set of inputs.
+
+    Args:
+        inputs: as `Case.make` gives them; not changed.
+        device: where the form runs; the found code runs there too.
+    """
+    exact = evaluate(rewrite.reference, _tree.fresh(inputs, torch.float64, device))
+    given = evaluate(form, _tree.fresh(inputs, dtype, device))
+    limit = form.tolerance.get(dtype, TOLERANCE[dtype])
+    value, reason = _compare_outputs(exact.output, given.output, limit)
+    slope, slope_reason = _compare_gradients(exact.gradients, given.gradients, limit)
+    name = str(dtype).removeprefix("torch.")
+    return Parity(form.name, case, name, value, slope, reason or slope_reason)
+
+
+def case_parity(
+    rewrite: Rewrite, form: Form, case: Case, dtype: torch.dtype = torch.float32, seed: int = 0
+) -> Parity:
+    """Prove one form on one declared case."""
+    return parity(rewrite, form, case.make(seed), case.name, dtype)
+
+
+def _compare_outputs(exact: Any, given: Any, limit: float) -> tuple[float | None, str]:
+    ours, theirs = list(_tree.leaves(given)), list(_tree.leaves(exact))
+    if len(ours) != len(theirs):
+        return None, f"{len(ours)} outputs instead of {len(theirs)}"
+    worst: float | None = None
+    for mine, right in zip(ours, theirs, strict=True):
+        if not isinstance(right, Tensor):
+            if isinstance(right, float):
+                right, mine = torch.tensor(right, dtype=torch.float64), torch.tensor(mine)
+            elif mine != right:
+                return None, f"{mine!r} instead of {right!r}"
+            else:
+                continue
+        error, reason = _error(mine, right)
+        if reason:
+            return error, reason
+        worst = max(worst or 0.0, error)
+        if error > limit:
+            return worst, f"value off by {error:.1e}, allowed {limit:.0e}"
+    return worst, ""
+
+
+def _compare_gradients(
+    exact: tuple[Tensor | None, ...], given: tuple[Tensor | None, ...], limit: float
+) -> tuple[float | None, str]:
+    worst: float | None = None
+    for mine, right in zip(given, exact, strict=True):
+        if right is None or not right.any():
+            if mine is not None and mine.any():
+                return worst, "a gradient where the found code has none"
+            continue
+        if mine is None or not mine.any():
+            return worst, "no gradient where the found code has one: the objective is gone"
+        error, reason = _error(mine, right)
+        if reason:
+            return worst, f"gradient: {reason}"
+        worst = max(worst or 0.0, error)
+        if error > limit:
+            return worst, f"gradient off by {error:.1e}, allowed {limit:.0e}"
+    return worst, ""
+
+
+def _error(mine: Any, right: Tensor) -> tuple[float, str]:
+    """(relative error, why they cannot be compared)."""
+    if not isinstance(mine, Tensor) or mine.shape != right.shape:
+        return 0.0, f"shape {getattr(mine, 'shape', mine)} instead of {tuple(right.shape)}"
+    if not right.is_floating_point():
+        return 0.0, "" if torch.equal(mine.to(right.dtype), right) else "different integers"
+    if right.numel() == 0:
+        return 0.0, ""
+    mine = mine.detach().to(right.dtype)
+    right = right.detach()
+    same = (mine == right) | (mine.isnan() & right.isnan())
+    finite = right[right.isfinite()]
+    scale = max(float(finite.abs().max()) if finite.numel() else 0.0, _TINY)
+    error = torch.where(same, 0.0, (mine - right).abs()) / scale
+    return float(error.nan_to_num(nan=float("inf")).max()), ""
