@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 
@@ -51,6 +52,23 @@ def _call_times(form: Form, inputs: Inputs, backward: bool, calls: int) -> float
     for _ in range(calls):
         evaluate(form, inputs, backward)
     return (time.process_time() - began) / calls
+
+
+def completed_times(
+    forms: Sequence[Form], inputs: Inputs, device: torch.device, backward: bool, rounds: int
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Each form's name with median wall seconds until completion and until the call returned."""
+    own = {form.name: _tree.fresh(inputs, device=device) for form in forms}
+    taken: dict[str, list[tuple[float, float]]] = {form.name: [] for form in forms}
+    for turn in range(rounds + 2):
+        for form in forms:
+            call = partial(evaluate, form, own[form.name], backward)
+            times = dispatch_and_completed(call, device)
+            if turn >= 2:  # allocator, autotuning and lazy loading happen in the first two
+                taken[form.name].append(times)
+    for name, pairs in taken.items():
+        dispatched, completed = zip(*pairs, strict=True)
+        yield name, (statistics.median(completed), statistics.median(dispatched))
 
 
 @contextmanager

@@ -1,0 +1,85 @@
+"""perfkit rewrites: what to write instead, with its page."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:  # torch is imported only when a rewrite is looked up
+    from rich.console import Console
+    from rich.text import Text
+
+    from perfkit.rewrites._rewrite import Form, Rewrite
+
+
+@click.command()
+@click.argument("rewrite_id", metavar="[ID]", required=False)
+def command(rewrite_id: str | None) -> None:
+    """List the rewrites shipped here, or show the page of one.
+
+    A page says what the rewrite replaces, when it wins and when not, and what to beware of.
+    `perfkit verify ID` proves and measures it on this machine.
+    """
+    from rich.console import Console
+
+    from perfkit.rewrites._rewrite import page, rewrite, rewrites
+
+    console = Console(highlight=False)
+    if rewrite_id is None:
+        show_list(console, rewrites())
+        return
+    declared = rewrite(rewrite_id)
+    click.echo(inspect.getdoc(page(rewrite_id)))
+    show_forms(console, declared)
+    console.print(
+        f"\nfrom perfkit.rewrites.{rewrite_id} import {rewrite_id}\nperfkit verify {rewrite_id}",
+        markup=False,
+    )
+
+
+def show_list(console: Console, declared: dict[str, Rewrite]) -> None:
+    """One line per rewrite."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, one in declared.items():
+        text = Text(one.title)
+        approximate = sum(not form.exact for form in one.forms)
+        if approximate:
+            text.append(f"  ({approximate} of {len(one.forms)} forms approximate)", style="dim")
+        grid.add_row(Text(name, style="bold"), text)
+    console.print(grid)
+    console.print("\nperfkit rewrites ID shows a page; perfkit verify ID proves and measures it")
+
+
+def show_forms(console: Console, declared: Rewrite) -> None:
+    """The forms with their names, as `verify --form` takes them."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for form in declared.found:
+        grid.add_row(Text(form.name), Text("found", style="dim"), Text(form.wins))
+    for form in declared.forms:
+        grid.add_row(Text(form.name, style="bold"), *_described(form))
+    for form in declared.traps:
+        grid.add_row(Text(form.name), Text("trap", style="red"), Text(form.wins))
+    console.print("\nForms")
+    console.print(grid)
+
+
+def _described(form: Form) -> tuple[Text, Text]:
+    from rich.text import Text
+
+    if form.exact:
+        return Text("exact", style="green"), Text(form.wins)
+    changes = f"{form.wins}; changes: {form.approximates}"
+    return Text("approximate", style="yellow"), Text(changes)

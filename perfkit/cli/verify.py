@@ -1,0 +1,132 @@
+"""perfkit verify: prove and measure a rewrite on this machine, on its cases or your own inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perfkit.base.errors import PerfkitError
+
+if TYPE_CHECKING:
+    import torch
+
+    from perfkit.rewrites._measure import Asked, Row
+    from perfkit.rewrites._rewrite import Form, Inputs, Rewrite
+
+SCHEMA = "perfkit.verify/1"
+
+
+@click.command()
+@click.argument("rewrite_id", metavar="ID")
+@click.option(
+    "--inputs",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Your own: a file by torch.save of the reference's arguments as a tuple or list.",
+)
+@click.option("--case", "case_name", help="Only this case; otherwise all that are measured.")
+@click.option("--form", "form_names", multiple=True, help="Only this form; may be given again.")
+@click.option("--dtype", default="float32", help="In which the forms run; the proof is in float64.")
+@click.option("--device", default="auto", help="auto, cpu or cuda.")
+@click.option("--backward/--forward", default=True, help="Time and count the gradient as well.")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the cases' inputs.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the rows there.")
+@click.pass_context
+def command(ctx: click.Context, /, rewrite_id: str, json_file: Path | None, **given: Any) -> None:
+    """Prove that a rewrite equals the code it replaces, and measure what it gains here.
+
+    Exit code 3 when a proof or a quality gate does not hold.
+    """
+    from rich.console import Console
+
+    from perfkit.base.files import write_text
+    from perfkit.cli._verify_table import show
+    from perfkit.rewrites._rewrite import rewrite
+
+    declared = rewrite(rewrite_id)
+    forms = _forms(declared, given["form_names"])
+    console = Console(highlight=False)
+    rows: list[Row] = []
+    for inputs, asked, shape in _asked(declared, given):
+        from perfkit.rewrites._measure import measure
+
+        found = measure(rewrite_id, declared, forms, inputs, asked)
+        rows += found
+        show(console, found, asked, shape)
+    if json_file:
+        document = {"schema": SCHEMA, "rows": [row.to_json() for row in rows]}
+        write_text(json_file, json.dumps(document, indent=1))
+    broken = [row for row in rows if row.holds is False]
+    for row in broken:
+        reason = row.parity.reason if row.parity else row.quality
+        click.echo(f"{row.rewrite} / {row.form} does not hold on {row.case}: {reason}", err=True)
+    if broken:
+        ctx.exit(3)
+
+
+def _forms(declared: Rewrite, names: tuple[str, ...]) -> list[Form]:
+    return [declared.form(name) for name in names] if names else list(declared.forms)
+
+
+def _asked(declared: Rewrite, given: dict[str, Any]) -> Iterator[tuple[Inputs, Asked, str]]:
+    """Inputs, what to do with them, and what they are like in words."""
+    from perfkit.rewrites._measure import DTYPES, Asked
+
+    if given["dtype"] not in DTYPES:
+        raise PerfkitError(
+            f"{given['dtype']!r} is no dtype here", f"there are: {', '.join(DTYPES)}"
+        )
+    asked = Asked(
+        case="your inputs",
+        against=declared.reference,
+        backward=given["backward"],
+        rounds=given["rounds"],
+        dtype=DTYPES[given["dtype"]],
+        device=_device(given["device"]),
+    )
+    if given["inputs"] is not None:
+        yield _read(given["inputs"], declared), asked, str(given["inputs"])
+        return
+    wanted = given["case_name"]
+    cases = [declared.case(wanted)] if wanted else [c for c in declared.cases if c.measured]
+    for case in cases:
+        yield (
+            case.make(given["seed"]),
+            replace(asked, case=case.name, stays_on_host=case.stays_on_host),
+            case.shape,
+        )
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    if name not in ("auto", "cpu", "cuda"):
+        raise PerfkitError(f"{name!r} is no device", "use auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise PerfkitError("no CUDA device is here", "perfkit doctor says why; --device cpu works")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _read(path: Path, declared: Rewrite) -> Inputs:
+    import pickle
+
+    import torch
+
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise PerfkitError(
+            f"cannot read {path}: {str(error).splitlines()[0] if str(error) else 'no tensors'}",
+            "save the reference's arguments: torch.save((a, b, ...), path), tensors and plain values",
+        ) from error
+    if not isinstance(saved, (tuple, list, dict)):
+        raise PerfkitError(
+            f"{path} holds a {type(saved).__name__}, not the arguments of the reference",
+            "save them as a tuple: torch.save((a, b, ...), path)",
+        )
+    return declared.adopt(saved)
