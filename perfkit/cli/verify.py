@@ -13,8 +13,6 @@ import click
 from perfkit.base.errors import PerfkitError
 
 if TYPE_CHECKING:
-    import torch
-
     from perfkit.rewrites._measure import Asked, Row
     from perfkit.rewrites._rewrite import Form, Inputs, Rewrite
 
@@ -75,6 +73,9 @@ def _forms(declared: Rewrite, names: tuple[str, ...]) -> list[Form]:
 
 def _asked(declared: Rewrite, given: dict[str, Any]) -> Iterator[tuple[Inputs, Asked, str]]:
     """Inputs, what to do with them, and what they are like in words."""
+    import torch
+
+    from perfkit.cli._device import device_name
     from perfkit.rewrites._measure import DTYPES, Asked
 
     if given["dtype"] not in DTYPES:
@@ -87,7 +88,7 @@ def _asked(declared: Rewrite, given: dict[str, Any]) -> Iterator[tuple[Inputs, A
         backward=given["backward"],
         rounds=given["rounds"],
         dtype=DTYPES[given["dtype"]],
-        device=_device(given["device"]),
+        device=torch.device(device_name(given["device"])),
     )
     if given["inputs"] is not None:
         yield _read(given["inputs"], declared), asked, str(given["inputs"])
@@ -100,16 +101,6 @@ def _asked(declared: Rewrite, given: dict[str, Any]) -> Iterator[tuple[Inputs, A
             replace(asked, case=case.name, stays_on_host=case.stays_on_host),
             case.shape,
         )
-
-
-def _device(name: str) -> torch.device:
-    import torch
-
-    if name not in ("auto", "cpu", "cuda"):
-        raise PerfkitError(f"{name!r} is no device", "use auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise PerfkitError("no CUDA device is here", "perfkit doctor says why; --device cpu works")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _read(path: Path, declared: Rewrite) -> Inputs:

@@ -26,24 +26,35 @@ _SIZE = "@@size@@"
 
 
 def render(diagnosis: Diagnosis) -> str:
-    """The whole page as one HTML document."""
-    blocks = _sections.blocks(diagnosis)
+    """The whole report as one HTML document."""
+    device = diagnosis.facts.get("device", "unknown device")
+    return page(_sections.blocks(diagnosis), diagnosis.run, device)
+
+
+def page(blocks: list[Block], title: str, device: str, data: str = "diagnosis.json") -> str:
+    """Blocks as one HTML document.
+
+    Args:
+        blocks: the first stands at the top, without a heading of its own.
+        data: where the same is for machines.
+    """
     scripts = [_plotly(), _asset("page.js")] if _has_figure(blocks) else []
-    page = (
+    document = (
         _environment()
         .get_template("page.html")
         .render(
             blocks=blocks,
-            title=diagnosis.run,
-            device=diagnosis.facts.get("device", "unknown device"),
+            title=title,
+            device=device,
+            data=data,
             csp=_policy(scripts),
             css=Markup(_asset("page.css")),
             scripts=[Markup(script) for script in scripts],
             size=_SIZE,
         )
     )
-    page = page.lstrip() + "\n"
-    return page.replace(_SIZE, units.nbytes(len(page.encode())))
+    document = document.lstrip() + "\n"
+    return document.replace(_SIZE, units.nbytes(len(document.encode())))
 
 
 def _environment() -> Environment:
