@@ -2,19 +2,23 @@
 
     python benchmarks/trace_load.py TRACE [--sizes 5 100] [--only perfkit] [--rounds 3] [--json FILE]
 
-TRACE is repeated to each size (10^6 bytes of raw JSON, see `_inflate`). Every tool reads the same file,
-each time in a process of its own; a row is the median of the rounds, which take turns. `--python`
-names another interpreter for a peer that does not live in this one: `--python hta=/venv/bin/python`.
-A peer that is not installed is said to be missing, never counted.
+TRACE is repeated until it has each size (10^6 bytes of raw JSON, see `_inflate`; never less than it
+has). Every tool reads the same file, each time in a process of its own, imports included; a row is
+the median of the rounds, which take turns. Seconds of CPU bear a busy machine better than those of
+the clock. `--python` names another interpreter for a peer that does not live in this one:
+`--python hta=/venv/bin/python`. A peer that is not installed is said to be missing, never counted.
 
-Equal work is: load, device busy and idle, kinds of device work, kernels by name, idle causes or steps as
-far as the tool has them. A definition of each tool:
+Equal work is: load, steps with device busy, communication, copies and idle, kernels by name, causes of
+idle time, as far as the tool has them. A definition of each tool:
 
-    perfkit          read_trace, then the breakdown below, in numpy
-    perfkit cached   the second opening of the same file, with the same breakdown
-    hta              TraceAnalysis (traceinsight), temporal, kernel and idle breakdown of one rank
+    perfkit            equal work by perfkit's own analyses: steps, breakdown of device and host,
+                       kernels with the operator of each, idle time with the wait or launch behind it
+    perfkit diagnosis  what `perfkit analyze --no-cache` does before it writes the page: the reading,
+                       all rules, all tables; compared with what the peers do for their breakdown
+    perfkit cached     equal work, the file opened for the second time
+    hta                TraceAnalysis (traceinsight), temporal, kernel and idle breakdown of one rank
     torch_tb_profiler  RunProfileData.parse and process: what the plugin does before it shows a page
-    tracelens tree   TreePerfAnalyzer.from_file, the tree alone (AMD's TraceLens is not on PyPI)
+    tracelens tree     TreePerfAnalyzer.from_file, the tree alone (AMD's TraceLens is not on PyPI)
 """
 
 from __future__ import annotations
@@ -34,20 +38,51 @@ from typing import Any
 
 MISSING = 3
 MB = 1_000_000
-BASELINE = "perfkit"
+BASELINES = ("perfkit", "perfkit diagnosis")
+_COMPARED = {"time": "seconds", "cpu": "cpu_seconds", "memory": "peak_mb"}
+_Cost = tuple[float, float, int]  # wall seconds, seconds of CPU, peak bytes
 _SETTLED_S = 2.1  # a file younger than this is hashed again
 
 
 def perfkit(trace: Path) -> None:
     from perfkit.io.chrome import read_trace
 
-    _breakdown(read_trace(trace))
+    _equal_work(read_trace(trace))
 
 
 def perfkit_cached(trace: Path) -> None:
     from perfkit.io.trace_cache import cached_trace
 
-    _breakdown(cached_trace(trace))
+    _equal_work(cached_trace(trace))
+
+
+def perfkit_diagnosis(trace: Path) -> None:
+    from perfkit.analysis.trace_run import trace_run
+    from perfkit.io.chrome import read_trace
+    from perfkit.rules import diagnose
+
+    found = diagnose(trace_run(read_trace(trace), trace.stem))
+    crashed = [outcome for outcome in found.outcomes if outcome.state == "error"]
+    assert not crashed, crashed
+
+
+def _equal_work(events: Any) -> None:
+    from perfkit.analysis.device_idle import device_idle, idle_causes_table
+    from perfkit.analysis.device_work import device_work
+    from perfkit.analysis.host_time import host_time
+    from perfkit.analysis.kernels import kernels, kernels_table
+    from perfkit.analysis.step_breakdown import step_breakdown, step_breakdown_table
+    from perfkit.analysis.sync_waits import sync_waits
+    from perfkit.analysis.trace_steps import trace_steps
+    from perfkit.io.trace_ops import device_owners
+
+    work = device_work(events)
+    steps = trace_steps(events, work)
+    host = host_time(events, work)
+    step_breakdown_table(step_breakdown(steps, work, host))
+    waits = sync_waits(events, steps, work)
+    idle_causes_table(device_idle(events, steps, work, host, waits))
+    kernels_table(kernels(events, steps, work, device_owners(events)[1]))
 
 
 def openings(trace: Path) -> dict[str, float]:
@@ -67,47 +102,6 @@ def openings(trace: Path) -> dict[str, float]:
         "first": seconds(cached_trace),
         "again": statistics.median(seconds(cached_trace) for _ in range(5)),
     }
-
-
-def _breakdown(events: Any) -> dict[str, Any]:
-    """Per step and in all: device busy, idle, each kind of work; kernels by name."""
-    import numpy as np
-
-    from perfkit.model.events import DEVICE_WORK
-
-    rows = np.flatnonzero(events.of(DEVICE_WORK))
-    start, end = events.start[rows], events.end[rows]
-    collective = events.named(n for n in events.names if "nccl" in n.lower())[rows]
-    kinds = {
-        "busy": np.ones(len(rows), bool),
-        "communication": collective & events.of(("kernel",))[rows],
-        "copies": events.of(("gpu_memcpy", "gpu_memset"))[rows],
-    }
-    kinds["compute"] = ~kinds["communication"] & ~kinds["copies"]
-    windows = [(s.start_ns, s.end_ns) for s in events.steps()]
-    windows.append((int(start.min()), int(end.max())) if len(rows) else (0, 0))
-    table = []
-    for low, high in windows:
-        first, last = np.clip(start, low, high), np.clip(end, low, high)
-        times = {kind: _union(first[mask], last[mask]) for kind, mask in kinds.items()}
-        table.append({**times, "idle": high - low - times["busy"]})
-    dur = events.dur[rows]
-    totals = np.bincount(events.name[rows], weights=dur, minlength=len(events.names))
-    counts = np.bincount(events.name[rows], minlength=len(events.names))
-    top = np.argsort(-totals)[:100]
-    kernels = [(events.names[i], int(counts[i]), int(totals[i])) for i in top.tolist()]
-    return {"steps": table, "kernels": kernels}
-
-
-def _union(start: Any, end: Any) -> int:
-    """Measure of the union of intervals sorted by start."""
-    import numpy as np
-
-    if not len(start):
-        return 0
-    reach = np.maximum.accumulate(end)
-    before = np.concatenate((start[:1], reach[:-1]))
-    return int((reach - np.maximum(before, np.minimum(start, reach))).clip(0).sum())
 
 
 def hta(trace: Path) -> None:
@@ -134,6 +128,7 @@ def tracelens_tree(trace: Path) -> None:
 
 TOOLS: Mapping[str, Callable[[Path], None]] = {
     "perfkit": perfkit,
+    "perfkit diagnosis": perfkit_diagnosis,
     "perfkit cached": perfkit_cached,
     "hta": hta,
     "torch_tb_profiler": torch_tb_profiler,
@@ -203,7 +198,7 @@ def _measure(trace: Path, size: float, options: argparse.Namespace) -> list[dict
         subprocess.run(["gzip", "-1", str(trace)], check=True)
         trace = trace.with_name(trace.name + ".gz")
     pythons = dict(each.split("=", 1) for each in options.python)
-    found: dict[str, list[tuple[float, int]]] = {tool: [] for tool in options.only}
+    found: dict[str, list[_Cost]] = {tool: [] for tool in options.only}
     missing: dict[str, str] = {}
     if options.openings:
         _print_openings(trace)
@@ -222,12 +217,19 @@ def _measure(trace: Path, size: float, options: argparse.Namespace) -> list[dict
         | ({"missing": missing[tool]} if tool in missing else {})
         for tool in options.only
     ]
-    base = next((row for row in rows if row["tool"] == BASELINE and "seconds" in row), None)
-    for row in rows if base else ():
-        if "seconds" in row:
-            row["time_ratio"] = row["seconds"] / base["seconds"]
-            row["memory_ratio"] = row["peak_mb"] / base["peak_mb"]
-    return rows
+    return [_compared(row, rows) for row in rows]
+
+
+def _compared(row: dict[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The row with its time and memory over those of each of ours."""
+    if "seconds" not in row:
+        return row
+    ratios: dict[str, Any] = {}
+    for base in rows:
+        if base["tool"] in BASELINES and "seconds" in base:
+            for what, key in _COMPARED.items():
+                ratios[f"{what}_over_{base['tool']}"] = row[key] / base[key]
+    return {**row, **ratios}
 
 
 def _print_openings(trace: Path) -> None:
@@ -250,15 +252,15 @@ def _print_openings(trace: Path) -> None:
     )
 
 
-def _median(runs: Sequence[tuple[float, int]]) -> dict[str, float]:
+def _median(runs: Sequence[_Cost]) -> dict[str, float]:
     if not runs:
         return {}
-    seconds = statistics.median(each[0] for each in runs)
-    return {"seconds": seconds, "peak_mb": statistics.median(each[1] for each in runs) / MB}
+    seconds, cpu, peak = (statistics.median(column) for column in zip(*runs, strict=True))
+    return {"seconds": seconds, "cpu_seconds": cpu, "peak_mb": peak / MB}
 
 
-def _once(python: str, tool: str, trace: Path) -> tuple[float, int] | str:
-    """Wall seconds and peak bytes of one whole process, or why there are none."""
+def _once(python: str, tool: str, trace: Path) -> _Cost | str:
+    """What one whole process took, or why there is nothing to say."""
     command = [python, __file__, "--inside", tool, str(trace)]
     environment = {**os.environ, "XDG_CACHE_HOME": str(trace.parent)}
     cache = trace.parent / "perfkit"
@@ -274,7 +276,7 @@ def _once(python: str, tool: str, trace: Path) -> tuple[float, int] | str:
         errors.seek(0)
         last = errors.read().decode(errors="replace").strip().rsplit("\n", 1)[-1]
     if child.returncode == 0:
-        return seconds, usage.ru_maxrss * 1024
+        return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
     return last if child.returncode == MISSING else f"exit code {child.returncode}: {last}"
 
 
@@ -283,18 +285,26 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(title="From file to analysed tables, whole processes", title_justify="left")
-    for column in ("raw MB", "tool", "s", "MB/s", "peak MB", "time", "memory"):
+    for column in ("raw MB", "tool", "s", "CPU s", "MB/s", "peak MB"):
         table.add_column(column, justify="left" if column == "tool" else "right")
+    for base in BASELINES:
+        table.add_column(f"over {base}:\ntime, CPU, memory", justify="right")
     for row in rows:
         cells = [f"{row['raw_mb']:.0f}", row["tool"]]
         if "seconds" in row:
-            cells += [f"{row['seconds']:.2f}", f"{row['raw_mb'] / row['seconds']:.0f}"]
-            cells += [f"{row['peak_mb']:.0f}"]
-            cells += [f"{row[key]:.1f}x" for key in ("time_ratio", "memory_ratio") if key in row]
+            cells += [f"{row['seconds']:.2f}", f"{row['cpu_seconds']:.2f}"]
+            cells += [f"{row['raw_mb'] / row['seconds']:.0f}", f"{row['peak_mb']:.0f}"]
+            cells += [*(_ratios(row, base) for base in BASELINES)]
         else:
             cells.append(f"missing: {row['missing']}")
         table.add_row(*cells)
     Console(width=110).print(table)
+
+
+def _ratios(row: Mapping[str, Any], base: str) -> str:
+    if f"time_over_{base}" not in row:
+        return ""
+    return " ".join(f"{row[f'{what}_over_{base}']:5.1f}x" for what in _COMPARED)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ PAIRS is a directory of triples, one per rewrite:
 
 `edit` is without_waits, faster (with `times`), fused, overlapped or captured; `names` are names of
 operators, calls or kernels of the first trace, `*` and `?` as in file names; `"simulated": true`
-beside `edits` says that nobody measured the pair. All edits of a pair are replayed together.
+beside `edits` says that nobody measured the pair. All edits of a pair are replayed together; fusion
+and capture happen once in every step.
 
 The time of a step is that of `perfkit.analysis.dependency_graph`: from the first step's start to the
 end of the last thing launched, over the number of steps. error is (predicted - after) / before, so
@@ -30,34 +31,19 @@ import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from perfkit.analysis.dependency_graph import DependencyGraph, dependency_graph
-from perfkit.analysis.what_if import (
-    Captured,
-    Edit,
-    Faster,
-    Fused,
-    Overlapped,
-    WithoutWaits,
-    what_if,
-)
+from perfkit.analysis.what_if import Edit, what_if
+from perfkit.analysis.what_if_names import Described, edits_described
 from perfkit.base.errors import NotObservable, PerfkitError
 from perfkit.io.chrome import read_trace
 
 BEFORE, AFTER, EDIT = ".before.json.gz", ".after.json.gz", ".edit.json"
-EDITS = {
-    "without_waits": WithoutWaits,
-    "fused": Fused,
-    "overlapped": Overlapped,
-    "captured": Captured,
-}
 
 
 @dataclass(frozen=True)
@@ -97,28 +83,11 @@ def edits_of(graph: DependencyGraph, described: Sequence[dict[str, Any]]) -> lis
     Raises:
         PerfkitError: an edit nobody knows, or names that match nothing.
     """
-    found: list[Edit] = []
-    for one in described:
-        kind, rows = one.get("edit"), rows_named(graph, one.get("names", ()))
-        if not rows:
-            raise PerfkitError(
-                f"nothing in the trace is named {one.get('names')}", "see its events"
-            )
-        if kind == "faster":
-            found.append(Faster(rows, float(one["times"])))
-        elif kind in EDITS:
-            found.append(EDITS[kind](rows))
-        else:
-            raise PerfkitError(f"no such edit: {kind!r}", f"one of {', '.join(EDITS)}, faster")
-    return found
-
-
-def rows_named(graph: DependencyGraph, patterns: Sequence[str]) -> tuple[int, ...]:
-    """Events in the graph's window whose name matches one of the patterns."""
-    events = graph.events
-    names = [n for n in events.names if any(fnmatchcase(n, pattern) for pattern in patterns)]
-    inside = (events.start >= graph.begin_ns) & (events.start < graph.begin_ns + graph.span_ns)
-    return tuple(np.flatnonzero(events.named(names) & inside).tolist())
+    wanted = [
+        Described(str(one.get("edit")), tuple(one.get("names", ())), one.get("times"))
+        for one in described
+    ]
+    return edits_described(graph, wanted, graph.events.steps())
 
 
 def predict(folder: Path, name: str) -> Row:

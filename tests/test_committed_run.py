@@ -18,12 +18,14 @@ from perfkit.report import html, terminal
 from perfkit.rules import _engine, diagnose
 
 RUN = Path(__file__).resolve().parents[1] / "profiles" / "ctr-found"
+CACHE = "*.parquet"  # what reading leaves beside a trace; git ignores it
 _NUMBERS = re.compile(r"\d[\d.,]*(?:–\d[\d.,]*)? (?:ns|µs|ms|s)\b|\d[\d.]*x")
 _LAYOUT = re.compile(r"\s+")
 
 
 def test_it_is_small() -> None:
-    assert sum(file.stat().st_size for file in RUN.iterdir()) < 400_000
+    files = [file for file in RUN.iterdir() if not file.match(CACHE)]
+    assert sum(file.stat().st_size for file in files) < 400_000
 
 
 def test_it_opens_with_its_trace() -> None:
@@ -31,7 +33,7 @@ def test_it_opens_with_its_trace() -> None:
     assert run.trace is not None and run.device == "pretend-cuda"
     events = read_trace(RUN / run.trace)
     events.self_check()
-    assert len(events.steps()) >= len(run.steps_measured("light")) == 3
+    assert len(events.steps()) == len(run.steps_measured("light")) == 3
 
 
 def test_it_can_be_judged_again_and_says_what_it_said() -> None:
@@ -57,7 +59,7 @@ def test_its_page_is_made() -> None:
 
 
 def test_it_tells_nothing_of_the_machine_it_was_made_on(tmp_path: Path) -> None:
-    shutil.copytree(RUN, tmp_path / "run")
+    shutil.copytree(RUN, tmp_path / "run", ignore=shutil.ignore_patterns(CACHE))
     for file in (tmp_path / "run").iterdir():
         data = file.read_bytes()
         text = (gzip.decompress(data) if file.suffix == ".gz" else data).decode()

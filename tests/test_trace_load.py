@@ -42,23 +42,20 @@ def test_an_inflated_trace_repeats_everything_later(tmp_path: Path, name: str) -
     assert events.end.max() - events.start.min() > (copies - 1) * span
 
 
-def test_the_breakdown_of_a_step_adds_up(tmp_path: Path) -> None:
-    events = read_trace(write(tmp_path / "t.json", document(gpu_events())))
-    found = trace_load._breakdown(events)
-    first = found["steps"][0]
-    assert first["busy"] + first["idle"] == 1_000_000
-    assert first["busy"] == first["compute"] + first["copies"] == 342_750
-    assert found["kernels"][0] == ("gemm", 2, 601_000)
-
-
 def test_it_measures_and_says_what_is_missing(tmp_path: Path) -> None:
     trace = write(tmp_path / "t.json", document(gpu_events()))
     command = [sys.executable, BENCHMARKS / "trace_load.py", trace, "--sizes", "0.01"]
-    command += ["--rounds", "1", "--only", "perfkit", "tracelens tree"]
+    command += ["--rounds", "1", "--only", "perfkit", "perfkit diagnosis", "tracelens tree"]
     command += ["--json", tmp_path / "rows.json"]
     subprocess.run([str(part) for part in command], check=True, capture_output=True)
     rows = json.loads((tmp_path / "rows.json").read_text())
-    mine, peer = rows
-    assert mine["time_ratio"] == mine["memory_ratio"] == 1
-    assert mine["seconds"] > 0 < mine["peak_mb"]
+    mine, whole, peer = rows
+    for row in (mine, whole):
+        assert [row[f"{what}_over_{row['tool']}"] for what in ("time", "cpu", "memory")] == [
+            1,
+            1,
+            1,
+        ]
+        assert min(row["seconds"], row["cpu_seconds"], row["peak_mb"]) > 0
+    assert whole["time_over_perfkit"] == whole["seconds"] / mine["seconds"]
     assert ("seconds" in peer) != ("missing" in peer)

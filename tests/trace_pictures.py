@@ -8,10 +8,11 @@
     ''')
 
 Rows `step`, `note`, `op`, `py`, `call`, `over` are host events of one thread (`op2`, `call2`... of a
-second one); `gpu` is stream 7 of device 0, `gpu2` stream 8. A run of one letter is one interval; a
-capital letter right behind it begins another of the same name. Letters are named behind the row,
-steps number themselves. The n-th call named like a launch or a copy starts the n-th piece of device
-work, in order of start, unless `launch={work: call}` says otherwise (by their indices).
+second one); `gpu` is stream 7 of device 0, `gpu2` stream 8, `gpu@1` stream 7 of device 1. A run of
+one letter is one interval; a capital letter right behind it begins another of the same name. Letters
+are named behind the row, steps number themselves. The n-th call named like a launch or a copy starts
+the n-th piece of device work, in order of start, unless `launch={work: call}` says otherwise (by
+their indices).
 """
 
 from __future__ import annotations
@@ -78,6 +79,9 @@ def _host(row: str, name: str, start: int, length: int) -> dict[str, Any]:
 def _work(row: str, name: str, start: int, length: int) -> dict[str, Any]:
     category = "gpu_memcpy" if "Memcpy" in name else "gpu_memset" if "Memset" in name else "kernel"
     event = on_device(category, name, start, length)
+    _, _, device = row.partition("@")
+    if device:
+        event = {**event, "pid": int(device), "args": {**event["args"], "device": int(device)}}
     return {**event, "tid": 8} if row.endswith("2") else event
 
 

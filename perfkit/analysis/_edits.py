@@ -13,7 +13,7 @@ from enum import Enum
 import numpy as np
 
 from perfkit.analysis._replay import EdgeKind, Edges, NodeKind
-from perfkit.analysis.dependency_graph import DependencyGraph
+from perfkit.analysis.dependency_graph import DependencyGraph, loader_rows
 from perfkit.analysis.spans import union
 from perfkit.model.events import HOST_OPS, UNKNOWN, Ints, Mask
 
@@ -49,12 +49,23 @@ class Overlapped:
 
 @dataclass(frozen=True)
 class Captured:
-    """These launches are captured in one CUDA graph. Rows as for `Fused`."""
+    """These launches are captured in one CUDA graph, and waits among them go. Rows as for `Fused`."""
 
     rows: tuple[int, ...]
 
 
-Edit = WithoutWaits | Faster | Fused | Overlapped | Captured
+@dataclass(frozen=True)
+class HostFaster:
+    """The host takes 1 / `times` of its time: Python, operators and launching calls, never waits.
+
+    With `rows`, intervals of the host such as annotations, only what it does within them.
+    """
+
+    times: float
+    rows: tuple[int, ...] | None = None
+
+
+Edit = WithoutWaits | Faster | Fused | Overlapped | Captured | HostFaster
 
 
 class View(Enum):
@@ -96,13 +107,19 @@ class Draft:
                 self._fused(self._calls(edit.rows, NodeKind.LAUNCH))
             elif isinstance(edit, Overlapped):
                 self._overlapped(edit.rows)
+            elif isinstance(edit, HostFaster):
+                self._host_hastened(edit.rows, _at_least_one(edit.times))
             else:
-                self._captured(self._calls(edit.rows, NodeKind.LAUNCH))
+                self._captured(edit.rows)
 
     def outcome(self) -> tuple[Ints, Edges, Ints]:
         """Durations, edges and delays to replay."""
-        extra = np.array(self.extra, np.int64).reshape(-1, 3)
         old = self.edges
+        if not self.extra:  # what is left is in order
+            columns = (old.src, old.dst, old.kind, self.delay, self.delay)
+            edges = Edges(*(column[self.keep] for column in columns))
+            return self.dur, edges, edges.delay
+        extra = np.array(self.extra, np.int64).reshape(-1, 3)
         src = np.concatenate((old.src[self.keep], extra[:, 0]))
         dst = np.concatenate((old.dst[self.keep], extra[:, 1]))
         delay = np.concatenate((self.delay[self.keep], extra[:, 2]))
@@ -173,8 +190,7 @@ class Draft:
             self.dur[calls] = np.minimum(self.dur[calls], LEFT_OF_A_WAIT_NS[self.view])
 
     def _faster(self, rows: Sequence[int], times: float) -> None:
-        if times < 1:
-            raise ValueError(f"an edit cannot make work slower: {times} times faster")
+        _at_least_one(times)
         inside = self._inside(rows)
         chosen = self.graph.with_rows(rows) | inside
         chosen[self._launched_by(inside)[1]] = True
@@ -183,11 +199,22 @@ class Draft:
 
     def _host_faster(self, rows: Sequence[int], times: float) -> None:
         """The operators' own host time between calls."""
-        events, nodes = self.graph.events, self.graph.nodes
         wanted = np.asarray(rows, np.int64)
-        ops = wanted[events.of(HOST_OPS)[wanted]]
+        self._hasten(wanted[self.graph.events.of(HOST_OPS)[wanted]], times)
+
+    def _host_hastened(self, rows: Sequence[int] | None, times: float) -> None:
+        if rows is not None:
+            self._hasten(np.asarray(rows, np.int64), times)
+            return
+        kind = self.graph.nodes.kind
+        working = (kind == int(NodeKind.HOST)) | (kind == int(NodeKind.LAUNCH))
+        self.dur[working] = np.ceil(self.dur[working] / times).astype(np.int64)
+
+    def _hasten(self, spans: Ints, times: float) -> None:
+        """Host time between calls within these intervals."""
+        events, nodes = self.graph.events, self.graph.nodes
         between = np.flatnonzero(nodes.kind == int(NodeKind.HOST))
-        theirs = union(events.start[ops], events.end[ops])
+        theirs = union(events.start[spans], events.end[spans])
         within = theirs.covered(nodes.start[between], nodes.end[between])
         saved = (within * (1 - 1 / times)).astype(np.int64)
         self.dur[between] = np.maximum(self.dur[between] - saved, 0)
@@ -214,7 +241,18 @@ class Draft:
         before[after[after >= 0]] = np.flatnonzero(after >= 0)
         leads = before[between]
         both = (follows >= 0) & (leads >= 0) & calls[follows] & calls[leads]
-        self.dur[between[both]] = 0
+        self.dur[between[both]] = self._loading(between[both])
+
+    def _loading(self, between: Ints) -> Ints:
+        """How much of some host time is loading data, which no graph and no fusion takes over."""
+        events, nodes = self.graph.events, self.graph.nodes
+        rows = loader_rows(events)
+        if not len(rows):
+            return np.zeros(len(between), np.int64)
+        spans = union(events.start[rows], events.end[rows])
+        inside = spans.covered(nodes.start[between], nodes.end[between])
+        result: Ints = np.minimum(self.dur[between], inside)
+        return result
 
     def _fused(self, calls: Mask) -> None:
         work, inner = self._merge(calls, None)
@@ -226,9 +264,12 @@ class Draft:
         left = longest if self.view is View.BOLD else (total + longest) // 2
         self.dur[work] = self.dur[work] * left // max(total, 1)
 
-    def _captured(self, calls: Mask) -> None:
+    def _captured(self, rows: Sequence[int]) -> None:
+        calls, waits = (self._calls(rows, kind) for kind in (NodeKind.LAUNCH, NodeKind.WAIT))
+        self._without_waits(waits)
+        self.dur[waits & ~calls] = 0
         _, inner = self._merge(calls, GRAPH_LAUNCH_NS[self.view])
-        self._close_host_gaps(calls)
+        self._close_host_gaps(calls | waits)
         if self.view in GRAPH_GAP_NS:
             self.delay[inner] = np.minimum(self.delay[inner], GRAPH_GAP_NS[self.view])
 
@@ -263,3 +304,9 @@ class Draft:
         self.keep &= ~(self._into(copies & launched, EdgeKind.STREAM_ORDER))
         if self.view is View.BOLD:
             self.keep &= ~(order & copies[edges.src])
+
+
+def _at_least_one(times: float) -> float:
+    if not times >= 1:
+        raise ValueError(f"an edit cannot make work slower: {times} times faster")
+    return times

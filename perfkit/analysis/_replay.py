@@ -72,20 +72,67 @@ class Edges:
 
 
 def replay(dur: Ints, edges: Edges, delay: Ints, entries: Ints) -> Ints:
-    """End of every node in ns: one pass in node order. Edges must be sorted by `dst`."""
-    first = np.searchsorted(edges.dst, np.arange(len(dur) + 1)).tolist()
-    sources, delays = edges.src.tolist(), delay.tolist()
-    durations, ends = dur.tolist(), entries.tolist()
-    low = 0
-    for node, high in enumerate(first[1:]):
+    """End of every node in ns, in node order. Edges must be sorted by `dst`.
+
+    A node with a single predecessor ends a fixed time after it, and so does a whole chain of them
+    after its head: chains are added up at once, and only heads are visited one by one.
+
+    Args:
+        entries: earliest start of nodes without predecessors; no node starts before the least.
+    """
+    into = np.bincount(edges.dst, minlength=len(dur))
+    head, offset = _chains(dur, edges, delay, into)
+    heads = np.flatnonzero(into != 1)
+    place = np.cumsum(into != 1) - 1
+    kept = into[edges.dst] != 1
+    ends = _visited(
+        into[heads].tolist(),
+        place[head[edges.src[kept]]].tolist(),
+        (offset[edges.src[kept]] + delay[kept]).tolist(),
+        dur[heads].tolist(),
+        entries[heads].tolist(),
+    )
+    result: Ints = np.array(ends, np.int64)[place[head]] + offset if len(dur) else dur
+    return result
+
+
+def _visited(
+    counts: list[int], sources: list[int], delays: list[int], durations: list[int], ends: list[int]
+) -> list[int]:
+    """Ends of the heads, in place of their earliest starts; `counts` says how many edges each has."""
+    edge = 0
+    for node, count in enumerate(counts):
         at = ends[node]
-        for edge in range(low, high):
-            reached = ends[sources[edge]] + delays[edge]
-            if reached > at:
-                at = reached
+        if count == 2:  # nearly all of them: a launch, and the work before it on the stream
+            one = ends[sources[edge]] + delays[edge]
+            other = ends[sources[edge + 1]] + delays[edge + 1]
+            if other > one:
+                one = other
+            if one > at:
+                at = one
+        else:
+            for each in range(edge, edge + count):
+                reached = ends[sources[each]] + delays[each]
+                if reached > at:
+                    at = reached
         ends[node] = at + durations[node]
-        low = high
-    return np.array(ends, np.int64)
+        edge += count
+    return ends
+
+
+def _chains(dur: Ints, edges: Edges, delay: Ints, into: Ints) -> tuple[Ints, Ints]:
+    """For each node the head of its chain, and how long after the head's end it ends."""
+    head, offset = np.arange(len(dur)), np.zeros(len(dur), np.int64)
+    only = np.flatnonzero(into == 1)
+    edge = (np.cumsum(into) - into)[only]
+    head[only] = edges.src[edge]
+    offset[only] = delay[edge] + dur[only]
+    while True:  # each round doubles how far every node looks back
+        further = head[head]
+        if np.array_equal(further, head):
+            return head, offset
+        offset += offset[head]
+        head = further
 
 
 def tighten(nodes: Nodes, src: Ints, dst: Ints, kind: Ints, typical: Ints) -> Edges:

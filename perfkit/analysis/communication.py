@@ -1,6 +1,7 @@
 """Collectives of one rank: what they moved, how long they took, how much of it compute hid.
 
-A collective is one communication kernel on the rank's busiest device. Its duration includes the
+A collective is one communication kernel on the device of the rank that communicates most (a rank
+that uses several seldom does so on more than one). Its duration includes the
 wait for ranks that arrive later (NCCL and RCCL kernels start at once and spin), so a bandwidth
 from one rank alone is a lower bound; `ranks` knows better.
 
@@ -118,7 +119,7 @@ class Communication:
 
 
 def communication(events: Events, shapes: Mapping[int, Shapes]) -> Communication:
-    """The collectives on the busiest device of a trace.
+    """The collectives on the device of a trace that communicates most.
 
     Args:
         shapes: what `read_shapes` found; needed only where the events themselves tell no sizes.
@@ -127,9 +128,9 @@ def communication(events: Events, shapes: Mapping[int, Shapes]) -> Communication
         NotObservable: no communication kernel was recorded.
     """
     work = device_work(events)
-    work = work.of(work.devices[0]) if work.devices else work
     if not work.is_comm.any():
         raise NotObservable("the trace holds no communication kernel")
+    work = max((work.of(device) for device in work.devices), key=lambda one: one.comm.total)
     mine = np.flatnonzero(work.is_comm)
     launched = np.where(work.launch[mine] >= 0, events.start[work.launch[mine]], work.start[mine])
     mine = mine[np.argsort(launched, kind="stable")]

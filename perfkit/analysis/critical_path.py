@@ -13,6 +13,9 @@ the step is on it once, in one class:
     copy, communication
     queue            a launch held back by a full queue
     device gap       between two pieces of work of a busy stream, or of two streams
+    loading          host time between calls, inside the DataLoader's `__next__`
+    unrecorded       work was launched, the device idle, and for over 100 µs nothing in the trace
+                     says what it waited for: another process, lost events, a device asleep
     idle             before the first thing on the path began
 
 The step bound: with the same work and the same dependencies no schedule is shorter than the longest
@@ -29,10 +32,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perfkit.analysis._graph_parts import EXPLAINED_NS
 from perfkit.analysis._replay import EdgeKind, NodeKind, replay
-from perfkit.analysis.dependency_graph import DependencyGraph
-from perfkit.analysis.spans import union
-from perfkit.model.events import HOST_OPS, RUNTIME, UNKNOWN, Events, Ints, Mask
+from perfkit.analysis.dependency_graph import DependencyGraph, loader_rows
+from perfkit.analysis.spans import Spans, union
+from perfkit.model.events import (
+    DEVICE_WORK,
+    HOST_OPS,
+    RUNTIME,
+    UNKNOWN,
+    Events,
+    Ints,
+    Mask,
+)
 from perfkit.model.table import Column, Table
 
 CLASSES = (
@@ -46,6 +58,8 @@ CLASSES = (
     "communication",
     "queue",
     "device gap",
+    "loading",
+    "unrecorded",
     "idle",
 )
 OF_NODE = {
@@ -71,7 +85,7 @@ class CriticalPath:
 
     Attributes:
         nodes: its nodes in order. delays: before each of them, ns; via: the kind of edge taken,
-            UNKNOWN before the first.
+            UNKNOWN before the first. unrecorded: which part of each delay nothing explains.
         by_class: ns per class, all of CLASSES; sums to the span.
         bound_ns: the longest chain of work with all delays zero.
         host_ns, device_ns: work of the busiest host lane (without waits that the trace explains) and
@@ -82,6 +96,7 @@ class CriticalPath:
     nodes: Ints
     delays: Ints
     via: Ints
+    unrecorded: Ints
     by_class: Mapping[str, int]
     bound_ns: int
     host_ns: int
@@ -105,6 +120,7 @@ def critical_path(graph: DependencyGraph) -> CriticalPath:
     path, via = _walk(graph)
     ends = graph.nodes.end[path]
     delays = graph.nodes.start[path] - np.concatenate(([graph.begin_ns], ends[:-1]))
+    unrecorded = _unrecorded(graph, path, delays, via)
     lane = graph.nodes.kind <= int(NodeKind.WAIT)
     busy = np.zeros(len(graph.resources), np.int64)
     np.add.at(busy, graph.nodes.resource, graph.nodes.dur)
@@ -115,7 +131,9 @@ def critical_path(graph: DependencyGraph) -> CriticalPath:
         nodes=path,
         delays=delays,
         via=via,
-        by_class=_by_class(graph, path, delays, via),
+        unrecorded=unrecorded,
+        by_class=_by_class(graph, path, delays - unrecorded, via)
+        | {"unrecorded": int(unrecorded.sum())},
         bound_ns=_bound(graph),
         host_ns=int(busy[hosts].max()),
         device_ns=max((_occupied(graph, int(stream)) for stream in streams), default=0),
@@ -159,6 +177,26 @@ def _occupied(graph: DependencyGraph, resource: int) -> int:
     return max((before + dur[node] for node, before in longest.items()), default=0)
 
 
+def _unrecorded(graph: DependencyGraph, path: Ints, delays: Ints, via: Ints) -> Ints:
+    """The part of each delay of device work after its launch returned, with all devices idle."""
+    nodes, events = graph.nodes, graph.events
+    found = np.zeros(len(delays), np.int64)
+    long = np.flatnonzero((delays > EXPLAINED_NS) & (nodes.kind[path] > int(NodeKind.WAIT)))
+    if not len(long):
+        return found
+    high = nodes.start[path[long]]
+    low = high - delays[long]
+    order = graph.edges.kind == int(EdgeKind.HOST_ORDER)
+    call = np.full(len(nodes), UNKNOWN, np.int64)
+    call[graph.edges.src[order]] = nodes.row[graph.edges.dst[order]]
+    launched = np.flatnonzero(via[long] == int(EdgeKind.LAUNCH))
+    row = call[path[long[launched] - 1]]
+    low[launched] = np.clip(events.end[row], low[launched], high[launched])
+    rest = high - low - _spans(events, events.of(DEVICE_WORK)).covered(low, high)
+    found[long] = np.where(rest > EXPLAINED_NS, rest, 0)
+    return found
+
+
 def _by_class(graph: DependencyGraph, path: Ints, delays: Ints, via: Ints) -> dict[str, int]:
     nodes = graph.nodes
     total = dict.fromkeys(CLASSES, 0)
@@ -174,27 +212,40 @@ def _by_class(graph: DependencyGraph, path: Ints, delays: Ints, via: Ints) -> di
 
 
 def host_parts(graph: DependencyGraph, between: Ints) -> dict[str, Ints]:
-    """Python, ATen and runtime time of host nodes; each instant counts for the innermost."""
+    """Python, ATen, runtime and loading time of host nodes; each instant counts for the innermost.
+
+    Inside the loader everything is loading.
+    """
     nodes, events = graph.nodes, graph.events
     low, high = nodes.start[between], nodes.end[between]
-    runtime, inside = np.zeros((2, len(between)), np.int64)
+    runtime, inside, loading = np.zeros((3, len(between)), np.int64)
     lane_of = graph.threads
     calls = np.flatnonzero(nodes.kind <= int(NodeKind.WAIT))
     calls = calls[nodes.row[calls] >= 0]
+    loader = np.zeros(len(events), np.bool_)
+    loader[loader_rows(events)] = True
     for lane in np.unique(nodes.resource[between]):
         mine = nodes.resource[between] == lane
         ours = np.isin(lane_of, lane_of[nodes.row[calls[nodes.resource[calls] == lane]]])
-        runtime[mine] = _measure(events, ours & events.of(RUNTIME), low[mine], high[mine])
-        both = ours & events.of((*RUNTIME, *HOST_OPS))
-        inside[mine] = _measure(events, both, low[mine], high[mine])
-    return {"python": high - low - inside, "aten": inside - runtime, "runtime": runtime}
+        all_low, all_high = low[mine], high[mine]
+        loads = _spans(events, ours & loader)
+        runs = _spans(events, ours & events.of(RUNTIME)) - loads
+        works = _spans(events, ours & events.of((*RUNTIME, *HOST_OPS))) - loads
+        loading[mine] = loads.covered(all_low, all_high)
+        runtime[mine] = runs.covered(all_low, all_high)
+        inside[mine] = works.covered(all_low, all_high)
+    python = high - low - inside - loading
+    return {"python": python, "aten": inside - runtime, "runtime": runtime, "loading": loading}
 
 
-def _measure(events: Events, mask: Mask, low: Ints, high: Ints) -> Ints:
-    return union(events.start[mask], events.end[mask]).covered(low, high)
+def _spans(events: Events, mask: Mask) -> Spans:
+    return union(events.start[mask], events.end[mask])
 
 
 def critical_path_table(path: CriticalPath) -> Table:
-    """Time on the path by class, with its share of the step."""
-    rows = tuple((name, ns, ns / path.length_ns) for name, ns in path.by_class.items())
+    """Time per step on the path by class, with its share of the step."""
+    steps = path.graph.steps
+    rows = tuple(
+        (name, round(ns / steps), ns / path.length_ns) for name, ns in path.by_class.items()
+    )
     return Table((Column("class"), Column("path_ns", "ns"), Column("share", "ratio")), rows)

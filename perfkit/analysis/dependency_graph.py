@@ -34,8 +34,19 @@ from perfkit.analysis._graph_parts import edges_of, nodes_of, parts_of
 from perfkit.analysis._replay import EdgeKind, Edges, NodeKind, Nodes, replay
 from perfkit.base.errors import NotObservable
 from perfkit.io._nesting import threads as thread_codes
-from perfkit.model.events import HOST_OPS, RUNTIME, Events, Ints, Mask, StepWindow
+from perfkit.model.events import (
+    ANNOTATIONS,
+    HOST_OPS,
+    RUNTIME,
+    UNKNOWN,
+    Events,
+    Ints,
+    Mask,
+    StepWindow,
+)
 from perfkit.model.table import Column, Table
+
+_LOADER = "enumerate(DataLoader)"
 
 __all__ = [
     "DependencyGraph",
@@ -45,6 +56,7 @@ __all__ = [
     "dependency_graph",
     "calibrations",
     "calibration_table",
+    "loader_rows",
 ]
 
 
@@ -99,6 +111,18 @@ class DependencyGraph:
         modelled = replay(self.nodes.dur, self.edges, self.edges.typical, self.entries)
         return Calibration(self.span_ns, int(modelled.max()) - self.begin_ns)
 
+    @cached_property
+    def unqueued_ns(self) -> int:
+        """The time of an unedited replay in which no launch ever waits for a full queue."""
+        kept = self.edges.kind != int(EdgeKind.QUEUE)
+        if bool(kept.all()):
+            return self.span_ns
+        old = self.edges
+        columns = (old.src, old.dst, old.kind, old.delay, old.typical)
+        edges = Edges(*(column[kept] for column in columns))
+        ends = replay(self.nodes.dur, edges, edges.delay, self.entries)
+        return int(ends.max()) - self.begin_ns
+
     def wait_rows(self) -> Ints:
         """Event rows of the calls that waited for something, or might have."""
         rows: Ints = self.nodes.row[self.nodes.kind == NodeKind.WAIT]
@@ -106,8 +130,11 @@ class DependencyGraph:
 
     def with_rows(self, rows: Sequence[int] | Ints) -> Mask:
         """Which nodes belong to these event rows."""
-        wanted = np.asarray(rows, np.int64)
-        return np.isin(self.nodes.row, wanted[wanted >= 0])
+        wanted = np.zeros(len(self.events) + 1, np.bool_)
+        wanted[np.asarray(rows, np.int64)] = True
+        wanted[UNKNOWN] = False
+        found: Mask = wanted[self.nodes.row]
+        return found
 
     def self_check(self) -> None:
         """Raise AssertionError unless edges point forward and the replay gives the trace back."""
@@ -139,6 +166,12 @@ def dependency_graph(events: Events, steps: Sequence[StepWindow] = ()) -> Depend
         window_end_ns=end,
         steps=max(1, len(steps)),
     )
+
+
+def loader_rows(events: Events) -> Ints:
+    """The DataLoader's marks around each batch it hands out."""
+    names = [name for name in events.names if name.startswith(_LOADER)]
+    return np.flatnonzero(events.named(names) & events.of((*HOST_OPS, *ANNOTATIONS)))
 
 
 def _window(events: Events, steps: Sequence[StepWindow]) -> tuple[int, int]:

@@ -114,7 +114,7 @@ def _idle(
     following = np.minimum(following, max(len(work) - 1, 0))
     launch = np.where(known, work.launch[following], UNKNOWN)
     late_until = _late_until(events, launch, start, end)
-    wait, drained = _drained(waits, start)
+    wait, drained = _drained(waits, device, start)
     part = np.minimum(late_until - start, drained)
     split = np.zeros((len(start), len(CAUSES)), np.int64)
     for name, spent in host.parts(start + part, late_until).items():
@@ -143,9 +143,9 @@ def _late_until(events: Events, launch: Ints, start: Ints, end: Ints) -> Ints:
     return np.where(soon, end, launched)
 
 
-def _drained(waits: tuple[WaitCost, ...], at: Ints) -> tuple[Ints, Ints]:
-    """The wait that was on when the device ran dry, and how long it lasted; waits of a late host not."""
-    indices = [i for i, cost in enumerate(waits) if cost.device_ran]
+def _drained(waits: tuple[WaitCost, ...], device: int, at: Ints) -> tuple[Ints, Ints]:
+    """The wait for it that was on when the device ran dry, and how long; waits of a late host not."""
+    indices = [i for i, cost in enumerate(waits) if cost.device_ran and cost.device == device]
     if not indices:
         return np.full(len(at), UNKNOWN, np.int64), np.zeros(len(at), np.int64)
     indices.sort(key=lambda i: waits[i].wait.start_ns)

@@ -23,6 +23,7 @@ import numpy as np
 
 from perfkit.analysis.device_work import DeviceWork
 from perfkit.analysis.spans import EMPTY, Spans, union
+from perfkit.io._nesting import threads
 from perfkit.io.trace_syncs import waiting_calls
 from perfkit.model.events import ANNOTATIONS, HOST_OPS, RUNTIME, UNKNOWN, Events, Ints, Mask
 
@@ -60,14 +61,12 @@ def host_time(events: Events, work: DeviceWork) -> HostTime:
     if not ours.any():
         return HostTime(dict.fromkeys(PARTS[1:], EMPTY))
     # Each thread gets a stretch of time of its own, so that one pass serves all of them.
-    base = int(events.start[ours].min())
-    reach = int(events.end[ours].max()) - base + 1
-    shift = thread * reach - base
-    raw = {
-        name: union(events.start[rows] + shift[rows], events.end[rows] + shift[rows])
-        for name, mask in _masks(events).items()
-        for rows in [np.flatnonzero(mask & ours)]
-    }
+    rows = np.flatnonzero(ours)
+    start, end, thread = events.start[rows], events.end[rows], thread[rows]
+    base = int(start.min())
+    reach = int(end.max()) - base + 1
+    start, end = start + (thread * reach - base), end + (thread * reach - base)
+    raw = {name: union(start[mask[rows]], end[mask[rows]]) for name, mask in _masks(events).items()}
     own = _exclusive(raw, _INNERMOST)
     merged = {name: _folded(spans, reach, base) for name, spans in own.items()}
     return HostTime(_exclusive(merged, _BETWEEN))
@@ -92,15 +91,10 @@ def _masks(events: Events) -> dict[str, Mask]:
 def _threads(events: Events, work: DeviceWork) -> tuple[Ints, Mask]:
     """A small number per thread of each row, and which rows belong to the program's threads."""
     host = events.of((*HOST_OPS, *ANNOTATIONS, *RUNTIME, "overhead"))
-    rows = np.flatnonzero(host)
-    code = np.zeros(len(events), np.int64)
-    if not len(rows):
+    code = threads(events)
+    if not host.any():
         return code, host
-    _, tid = np.unique(events.tid[rows], return_inverse=True)
-    _, pid = np.unique(events.pid[rows], return_inverse=True)
-    _, thread = np.unique(pid.ravel() * (int(tid.max()) + 1) + tid.ravel(), return_inverse=True)
-    code[rows] = thread.ravel()
-    launches = np.unique(work.launch[work.launch != UNKNOWN])
+    launches = work.launch[work.launch != UNKNOWN]
     if not len(launches):
         return code, host & np.isin(code, np.unique(code[np.flatnonzero(events.of(HOST_OPS))]))
     marks = events.named(name for name in events.names if name.startswith(_MARK))

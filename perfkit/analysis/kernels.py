@@ -13,7 +13,7 @@ import numpy as np
 
 from perfkit.analysis.device_work import DeviceWork
 from perfkit.analysis.trace_steps import TraceSteps
-from perfkit.model.events import UNKNOWN, Events, Ints
+from perfkit.model.events import UNKNOWN, Events, Ints, Mask
 from perfkit.model.table import Column, Table
 
 NO_LAUNCH = "(no launching operator recorded)"
@@ -70,8 +70,7 @@ def kernels(events: Events, steps: TraceSteps, work: DeviceWork, owner: Ints) ->
     Args:
         owner: for each piece of work the row of its operator (`io.trace_ops.device_owners`).
     """
-    launched = np.where(work.launch != UNKNOWN, events.start[work.launch], work.start)
-    inside = (steps.index_of(launched) != UNKNOWN) | (steps.index_of(work.start) != UNKNOWN)
+    inside = in_steps(events, steps, work)
     name = events.name[work.rows[inside]]
     op = np.where(owner[inside] != UNKNOWN, events.name[owner[inside]], len(events.names))
     time = (work.end - work.start)[inside]
@@ -83,6 +82,13 @@ def kernels(events: Events, steps: TraceSteps, work: DeviceWork, owner: Ints) ->
         steps=max(1, len(steps.windows)),
         time_ns=int(time.sum()),
     )
+
+
+def in_steps(events: Events, steps: TraceSteps, work: DeviceWork) -> Mask:
+    """Which device work began inside a step, or was launched there."""
+    launched = np.where(work.launch != UNKNOWN, events.start[work.launch], work.start)
+    inside: Mask = (steps.index_of(launched) != UNKNOWN) | (steps.index_of(work.start) != UNKNOWN)
+    return inside
 
 
 def _by_name(

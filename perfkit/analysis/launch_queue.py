@@ -4,7 +4,8 @@ A launch is a runtime or driver call whose correlation appears on a device; a ca
 kernels is a graph launch and counts once. `delay` is from the end of the call to the start of its
 (first) work; it is negative where work starts before its call returns, and it is not clipped. The
 queue holds what was launched and has not started: long means that the host runs ahead, empty that
-the device waits for it. CUDA lets about 1,024 launches pend per device; a call made then blocks.
+the device waits for it. Over time it is the queue of all devices together; whether a call blocked is
+told by its own device's: CUDA lets about 1,024 launches pend per device, a call made then blocks.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Launches:
     Attributes:
         start, end: of the call; work_start: of the first work it launched.
         count: pieces of work it launched.
-        pending: how many launches were waiting when it began.
+        pending: how many launches were waiting for its device when it began.
         at, length: the queue over time: its length from each moment on.
     """
 
@@ -101,16 +102,25 @@ def launches(events: Events, work: DeviceWork) -> Launches:
     at, length = edges[order], np.cumsum(change[order])
     final = np.r_[at[1:] != at[:-1], True]
     at, length = at[final], length[final]
-    before = np.searchsorted(at, start) - 1
     return Launches(
         start=start,
         end=events.end[call],
         work_start=work.start[known][first],
         count=count.astype(np.int64),
-        pending=np.where(before >= 0, length[np.maximum(before, 0)], 0),
+        pending=_pending(start, begun, work.device[known][first]),
         at=at,
         length=length,
     )
+
+
+def _pending(start: Ints, begun: Ints, device: Ints) -> Ints:
+    """Launches for the same device that were made before each and had not begun by then."""
+    pending = np.zeros(len(start), np.int64)
+    for number in np.unique(device).tolist():
+        mine = device == number
+        at = start[mine]
+        pending[mine] = np.searchsorted(at, at) - np.searchsorted(np.sort(begun[mine]), at)
+    return pending
 
 
 def step_launches(found: Launches, steps: TraceSteps, work: DeviceWork) -> tuple[StepLaunches, ...]:

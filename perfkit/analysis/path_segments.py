@@ -26,6 +26,7 @@ from perfkit.model.events import HOST_OPS, UNKNOWN, Events, Ints, Mask
 from perfkit.model.syncs import Frame
 from perfkit.model.table import Column, Table
 
+_OF_HOST = {"loading": "DataLoader"}
 _DEEPEST = 200  # how far up operators are followed: hostile traces nest without end
 
 
@@ -35,7 +36,7 @@ class Segment:
 
     Attributes:
         category: one of CLASSES.
-        name: the kernel, copy or call; "host" for time between calls.
+        name: the kernel, copy or call; "host" or "DataLoader" for time between calls.
         op: the operator that launched it, or around the call that the host time led to; None unknown.
         place: innermost user frame there; None where the trace has no stacks.
         count, total_ns: pieces of the path, and their time together.
@@ -56,6 +57,8 @@ def segments(path: CriticalPath, top: int = 20) -> tuple[Segment, ...]:
     row = graph.nodes.row[node]
     name = np.where(row >= 0, graph.events.name[row], UNKNOWN)
     op, place = _around(graph, _owners(graph)[node])
+    loads = category == CLASSES.index("loading")  # it leads to the next call, but is not its work
+    op, place = np.where(loads, UNKNOWN, op), np.where(loads, UNKNOWN, place)
     keys, group = np.unique(np.stack((category, name, op, place)), axis=1, return_inverse=True)
     total, count = np.zeros((2, keys.shape[1]), np.int64)
     np.add.at(total, group.reshape(-1), ns)
@@ -71,7 +74,7 @@ def _segment(events: Events, key: list[int], count: int, total: int) -> Segment:
     category, name, op, place = key
     return Segment(
         category=CLASSES[category],
-        name="host" if name < 0 else events.names[name],
+        name=_OF_HOST.get(CLASSES[category], "host") if name < 0 else events.names[name],
         op=None if op < 0 else events.names[op],
         place=_frame(events, place),
         count=count,
@@ -97,7 +100,8 @@ def _pieces(path: CriticalPath) -> tuple[Ints, Ints, Ints]:
     work = kind != int(NodeKind.HOST)
     entered = np.where(path.via >= 0, of_edge[path.via], CLASSES.index("idle"))
     columns = [(on[work], of_node[kind[work]], graph.nodes.dur[on[work]])]
-    columns.append((on, entered, path.delays))
+    columns.append((on, entered, path.delays - path.unrecorded))
+    columns.append((on, np.full(len(on), CLASSES.index("unrecorded")), path.unrecorded))
     for name, ns in host_parts(graph, between).items():
         columns.append((between, np.full(len(between), CLASSES.index(name)), ns))
     node, category, spent = (np.concatenate(column) for column in zip(*columns, strict=True))
@@ -115,6 +119,8 @@ def _owners(graph: DependencyGraph) -> Ints:
     by_row[work] = op
     device = nodes.kind > int(NodeKind.WAIT)
     owner[device] = by_row[nodes.row[device]]
+    launched = (edges.kind == int(EdgeKind.LAUNCH)) & (owner[edges.dst] < 0)
+    owner[edges.dst[launched]] = owner[edges.src[launched]]  # by no operator: by its call
     return owner
 
 
@@ -161,9 +167,9 @@ def _user_code(events: Events) -> Mask:
     return python & events.named(ours)
 
 
-def segments_table(found: tuple[Segment, ...]) -> Table:
-    """The longest segments with their operator and line."""
-    columns = ("class", "name", "op", "file", "line", "count")
+def segments_table(found: tuple[Segment, ...], steps: int, length_ns: int) -> Table:
+    """The longest segments per step, with operator and line; shares are of the whole path."""
+    texts = ("class", "name", "op", "file", "line", "function")
     rows = tuple(
         (
             s.category,
@@ -171,9 +177,17 @@ def segments_table(found: tuple[Segment, ...]) -> Table:
             s.op,
             s.place.file if s.place else None,
             s.place.line if s.place else None,
-            s.count,
-            s.total_ns,
+            s.place.function if s.place else None,
+            s.count / steps,
+            round(s.total_ns / steps),
+            s.total_ns / length_ns,
         )
         for s in found
     )
-    return Table((*(Column(name) for name in columns), Column("path_ns", "ns")), rows)
+    columns = (
+        *(Column(name) for name in texts),
+        Column("count", "per step"),
+        Column("path_ns", "ns"),
+        Column("share", "ratio"),
+    )
+    return Table(columns, rows)

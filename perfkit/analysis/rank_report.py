@@ -89,6 +89,7 @@ def rank_report(events: Events, shapes: Mapping[int, Shapes], name: str) -> Rank
         NotObservable: the trace holds neither operators nor device work.
     """
     work = device_work(events)
+    others = work.devices[1:]
     work = work.of(work.devices[0]) if work.devices else work
     divide = _Division(events, work)
     steps = trace_steps(events, work)
@@ -97,6 +98,8 @@ def rank_report(events: Events, shapes: Mapping[int, Shapes], name: str) -> Rank
     low, high = steps.windows[0].start_ns, steps.windows[-1].end_ns
     info = _mapping(events.metadata.get("distributedInfo"))
     gaps = [f"{gap.what}: {gap.why}" for gap in events.gaps]
+    if others:
+        gaps.append(f"devices of {name}: of {1 + len(others)} only the busiest was divided")
     report = RankReport(
         name=name,
         rank=_rank(info, name),

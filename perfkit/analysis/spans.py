@@ -27,9 +27,13 @@ class Spans:
         return _combined(self, other, lambda mine, its: mine & its)
 
     def __or__(self, other: Spans) -> Spans:
+        if not len(self) or not len(other):
+            return self if len(self) else other
         return union(np.r_[self.start, other.start], np.r_[self.end, other.end])
 
     def __sub__(self, other: Spans) -> Spans:
+        if not len(self) or not len(other):
+            return self
         return _combined(self, other, lambda mine, its: mine & ~its)
 
     @property

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from perfkit.analysis.live_waits import idle_after
+from perfkit.analysis.trace_reading import trace_reading
 from perfkit.base.errors import NotObservable
+from perfkit.model.events import Events
 from perfkit.model.run import Instrument, Run
 from perfkit.model.syncs import Direction, Frame, Phase, Sync
 
@@ -27,6 +30,7 @@ class SyncPoint:
     Attributes:
         per_step: mean count over the watched steps; for set-up, the whole count.
         nbytes, blocked_ns, idle_ns, lost_ns: per step like `per_step`; None where not observable.
+            The last two of live evidence come from the light trace (`live_waits`).
         certain: True where at least one detector is sure.
         steps: how many watched steps the mean stands on; 0 for set-up.
     """
@@ -66,7 +70,21 @@ def sync_points(run: Run) -> tuple[SyncPoint, ...]:
     points = [_merge(evidence, len(deep)) for evidence in in_deep.values()]
     # Trace evidence lives in light steps; it adds places that deep steps did not show.
     points += [_merge(found, len(light)) for key, found in in_light.items() if key not in in_deep]
-    return tuple(sorted(points, key=_rank))
+    return tuple(sorted(_with_idle_time(points, run, deep), key=_rank))
+
+
+def _with_idle_time(points: list[SyncPoint], run: Run, deep: frozenset[int]) -> list[SyncPoint]:
+    """What the trace of the light steps tells about the device after each, where it can be joined."""
+    if run.source == "trace" or not isinstance(run.events, Events) or not run.events.has_device():
+        return points
+    reading = trace_reading(run.events)
+    known = idle_after(run.syncs, _key, deep, reading.waits, len(reading.steps.windows))
+    return [
+        replace(point, idle_ns=known[key].idle_ns, lost_ns=known[key].lost_ns)
+        if point.idle_ns is None and (key := _key(point)) in known
+        else point
+        for point in points
+    ]
 
 
 def watched_steps(run: Run) -> int:
@@ -106,7 +124,7 @@ def _by_key(syncs: Iterable[Sync]) -> dict[Key, list[Sync]]:
     return groups
 
 
-def _key(sync: Sync) -> Key:
+def _key(sync: Sync | SyncPoint) -> Key:
     site = sync.site
     # One line may be reached under two function names (a lambda, a comprehension): one place.
     place = Frame(site.file, site.line, "") if site else None

@@ -1,10 +1,11 @@
 """The two costs of a sync in a trace: how long the host waited, and how long the device then idled.
 
-For each waiting call (see `io.trace_syncs`):
+For each waiting call (see `io.trace_syncs`), on the device it waited for (`_wait_devices`):
 
     waited_ns   duration of the runtime call
-    idle_ns     from the moment the device had nothing left, but not before the wait began, until the
-                next device work started; None where no work follows
+    idle_ns     from the moment the device had nothing left, but not before the wait began, until its
+                next work started; None where no work follows, or where the process uses several
+                devices and the trace does not tell which one was waited for
     lost_ns     the part of `idle_ns` that removing the wait can win: the host would be ahead by
                 `waited_ns` at most
 
@@ -14,6 +15,7 @@ and per site one verdict over its calls:
                  host was late, the wait is not to blame
     bubble       the device ran dry because of the wait: idle is at least a quarter of the waiting
     queue drain  the host waited for a busy device that had work again soon: nearly free
+    unknown      no idle time is known of any of them
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Literal
 
 import numpy as np
 
+from perfkit.analysis._wait_devices import wait_devices
 from perfkit.analysis.device_work import DeviceWork
 from perfkit.analysis.trace_steps import TraceSteps
 from perfkit.io.trace_syncs import DETECTOR, Wait, trace_waits
@@ -49,6 +52,7 @@ COLUMNS = (
     Column("idle_ns", "ns"),
     Column("lost_ns", "ns"),
     Column("verdict"),
+    Column("device"),
 )
 
 
@@ -60,13 +64,15 @@ class WaitCost:
         step: index of the step in which it began; UNKNOWN outside.
         device_ran: whether the device was busy, or had work queued, when the operator around the
             wait began.
-        idle_ns, lost_ns: see the module; None where no device work follows.
+        idle_ns, lost_ns: see the module.
+        device: which one was waited for; UNKNOWN where the trace does not tell.
     """
 
     wait: Wait
     step: int
     device_ran: bool
     idle_ns: int | None
+    device: int = UNKNOWN
 
     @property
     def lost_ns(self) -> int | None:
@@ -88,8 +94,12 @@ def sync_waits(events: Events, steps: TraceSteps, work: DeviceWork) -> tuple[Wai
         np.array([getattr(wait, name) for wait in waits], np.int64)
         for name in ("begin_ns", "start_ns", "end_ns")
     )
-    idle = _idle_after(work, start, end)
-    ran = work.busy.contains(begin) | (_pending(events, work, begin) > 0)
+    device = wait_devices(events, waits, work)
+    idle, ran = np.full(len(waits), UNKNOWN, np.int64), np.zeros(len(waits), np.bool_)
+    for number in work.devices:
+        mine, own = np.flatnonzero(device == number), work.of(number)
+        idle[mine] = _idle_after(own, start[mine], end[mine])
+        ran[mine] = own.busy.contains(begin[mine]) | (_pending(events, own, begin[mine]) > 0)
     step = steps.index_of(start)
     return tuple(
         WaitCost(
@@ -97,6 +107,7 @@ def sync_waits(events: Events, steps: TraceSteps, work: DeviceWork) -> tuple[Wai
             step=int(step[i]),
             device_ran=bool(ran[i]),
             idle_ns=None if idle[i] == UNKNOWN else int(idle[i]),
+            device=int(device[i]),
         )
         for i, wait in enumerate(waits)
     )
@@ -113,8 +124,6 @@ def _pending(events: Events, work: DeviceWork, at: Ints) -> Ints:
 
 def _idle_after(work: DeviceWork, start: Ints, end: Ints) -> Ints:
     """Idle time of the device after each wait, UNKNOWN where no work follows it."""
-    if not len(work):
-        return np.full(len(start), UNKNOWN, np.int64)
     reach = np.maximum.accumulate(work.end)
     following = np.searchsorted(work.start, end)
     last = np.where(following > 0, reach[np.maximum(following - 1, 0)], start)
@@ -168,10 +177,11 @@ def _record(group: list[WaitCost]) -> Sync:
 
 
 def sync_waits_table(costs: Iterable[WaitCost], steps: int) -> Table:
-    """Sites by what they cost, lost time first, then waiting; times are totals over all calls."""
+    """Sites and devices by what they cost, lost time first, then waiting; times are totals."""
     groups: dict[tuple[object, ...], list[WaitCost]] = defaultdict(list)
     for cost in costs:
-        groups[_site(cost.wait)].append(cost)
+        key = (*_site(cost.wait), cost.device)
+        groups[key].append(cost)
     ranked = sorted(groups.values(), key=_cost, reverse=True)
     return Table(COLUMNS, tuple(_row(group, steps) for group in ranked))
 
@@ -207,4 +217,5 @@ def _row(group: list[WaitCost], steps: int) -> tuple[str | int | float | None, .
         sum(idle) if idle else None,
         sum(cost.lost_ns or 0 for cost in group) if idle else None,
         blame(group),
+        None if group[0].device == UNKNOWN else group[0].device,
     )

@@ -14,6 +14,7 @@ from perfkit.analysis.idle_edges import Edge, idle_edges
 from perfkit.analysis.launch_queue import Launches, StepLaunches, launches, step_launches
 from perfkit.analysis.step_breakdown import StepParts, step_breakdown
 from perfkit.analysis.sync_waits import WaitCost, sync_waits
+from perfkit.analysis.trace_graph import TraceGraph, trace_graph
 from perfkit.analysis.trace_steps import TraceSteps, trace_steps
 from perfkit.base.errors import NotObservable
 from perfkit.io.trace_ops import device_owners
@@ -39,6 +40,24 @@ class TraceReading:
     def edges(self) -> tuple[Edge, ...]:
         """Idle time by what ended it."""
         return idle_edges(self.events, self.idle, self.waits, self.op_of_launch)
+
+    @cached_property
+    def _graph(self) -> TraceGraph | NotObservable:
+        try:
+            return trace_graph(self.events, self.steps.windows, self.work)
+        except NotObservable as reason:
+            return reason
+
+    @property
+    def graph(self) -> TraceGraph:
+        """The dependency graph of typical steps, made when first asked for.
+
+        Raises:
+            NotObservable: the trace has no launches with their device work, or too many of them.
+        """
+        if isinstance(self._graph, NotObservable):
+            raise NotObservable(str(self._graph))
+        return self._graph
 
     @property
     def op_of_launch(self) -> dict[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ def trace_run(events: Events, name: str, command: tuple[str, ...] = ()) -> Run:
         step_marker=reading.steps.marker,
         steps=steps,
         syncs=sync_records(reading.waits, reading.steps),
-        ops=trace_ops(_inside(events, reading)),
+        ops=trace_ops(events, _inside(events, reading)),
         launches_per_step=sum(launches) / len(launches) if launches else None,
         gaps=(*events.gaps, *_gaps(reading)),
         ended="was recorded elsewhere",
@@ -43,21 +42,13 @@ def trace_run(events: Events, name: str, command: tuple[str, ...] = ()) -> Run:
     )
 
 
-def _inside(events: Events, reading: TraceReading) -> Events:
+def _inside(events: Events, reading: TraceReading) -> Mask:
     """The events of the steps: host events that begin in one, device work launched in one."""
     steps, work = reading.steps, reading.work
-    kept = steps.index_of(events.start) != UNKNOWN
+    kept: Mask = steps.index_of(events.start) != UNKNOWN
     known = work.launch != UNKNOWN
     kept[work.rows[known]] = kept[work.launch[known]]
-    return events if bool(kept.all()) else _rows(events, kept)
-
-
-def _rows(events: Events, mask: Mask) -> Events:
-    columns = ("start", "dur", "name", "cat", "stack", "pid", "tid", "correlation", "external")
-    picked: dict[str, Any] = {
-        name: getattr(events, name)[mask] for name in (*columns, "nbytes", "order")
-    }
-    return replace(events, collectives=(), syncs=(), **picked)
+    return kept
 
 
 def _env(events: Events) -> dict[str, str]:

@@ -35,6 +35,7 @@ _ALIKE = 0.9
 _REGION = 0.8
 _LEAST_LAUNCHES = 8
 _CANDIDATES = 40
+_NAME = 32
 _TORCHS_OWN = ("nccl:", "gloo:", "Optimizer.", "enumerate(DataLoader)", "## Call CompiledFxGraph")
 _LOADER = "enumerate(DataLoader)"
 _OPTIMIZER = "Optimizer.step#"
@@ -118,7 +119,8 @@ def _annotated(events: Events) -> TraceSteps | None:
         windows = _disjoint([(i, *pair) for i, pair in enumerate(pairs)])
         times = f"repeats {len(rows)} times" if len(rows) > 1 else "covers the operators"
         why = f"no ProfilerStep marks; the annotation {name!r} {times}"
-        found = TraceSteps(windows, "annotation", f"annotation {name!r}", why)
+        short = name if len(name) <= _NAME else name[: _NAME - 1] + "…"
+        found = TraceSteps(windows, "annotation", f"annotation {short!r}", why)
         if windows and (best is None or _better(found, best)):
             best = found
     return best

@@ -4,7 +4,8 @@
     Faster         these operators, calls or kernels take 1/k of their time
     Fused          these launches become one
     Overlapped     these copies become asynchronous and leave their stream
-    Captured       these launches are replayed as one CUDA graph
+    Captured       these launches are replayed as one CUDA graph, without the waits among them
+    HostFaster     the host takes 1/k of its time, everywhere or within some intervals
 
 Several edits given together are replayed together: savings are never added up.
 
@@ -38,6 +39,7 @@ from perfkit.analysis._edits import (
     Edit,
     Faster,
     Fused,
+    HostFaster,
     Overlapped,
     View,
     WithoutWaits,
@@ -46,7 +48,6 @@ from perfkit.analysis._replay import replay
 from perfkit.analysis.dependency_graph import DependencyGraph
 from perfkit.model.diagnosis import Saving
 from perfkit.model.events import Ints
-from perfkit.model.table import Column, Table
 
 __all__ = [
     "what_if",
@@ -56,9 +57,9 @@ __all__ = [
     "Fused",
     "Overlapped",
     "Captured",
+    "HostFaster",
     "Edit",
     "Prediction",
-    "what_if_table",
 ]
 
 METHOD = "what-if"
@@ -116,22 +117,12 @@ def saving_without_sync(graph: DependencyGraph, rows: Sequence[int] | Ints) -> S
     return what_if(graph, (WithoutWaits(tuple(int(row) for row in rows)),)).saving
 
 
-def what_if_table(graph: DependencyGraph, named: Sequence[tuple[str, Sequence[Edit]]]) -> Table:
-    """One row per named group of edits: each group replayed jointly, groups apart."""
-    rows = []
-    for name, edits in named:
-        one = what_if(graph, edits)
-        rows.append((name, one.before_ns, one.low_ns, one.likely_ns, one.high_ns))
-    columns = ("before_ns", "low_ns", "likely_ns", "high_ns")
-    return Table((Column("edit"), *(Column(name, "ns") for name in columns)), tuple(rows))
-
-
 def _saved(graph: DependencyGraph, edits: Sequence[Edit], view: View, typical: bool) -> int:
     """ns saved over all steps of the graph together, against the unedited graph in the same view."""
     if typical:
         before = graph.calibration.modelled_ns
     elif view is View.BOLD:
-        before = _replayed(graph, (), view, typical)
+        before = graph.unqueued_ns
     else:
         before = graph.span_ns
     return before - _replayed(graph, edits, view, typical)

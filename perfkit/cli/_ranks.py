@@ -34,8 +34,8 @@ _ADDRESS = re.compile(r"(?:[a-z]+://)?(?:[\w.-]+|\[[\da-f:]+\]):\d+")
 class ManyRanks:
     """The reduction, the traces that could not be used (`name: why`), and the one to read on.
 
-    `sources` are the traces by rank; `worst` is that of the rank that made the others wait longest,
-    or of the first rank where none did.
+    `sources` are the traces by rank; `worst_rank` is the rank that made the others wait longest, or
+    the first one where none did.
     """
 
     found: Ranks
@@ -43,9 +43,14 @@ class ManyRanks:
     sources: dict[int, str]
 
     @property
-    def worst(self) -> str:
+    def worst_rank(self) -> int:
         late = self.found.stragglers
-        return self.sources[late[0].rank if late else min(self.sources)]
+        return late[0].rank if late else min(self.sources)
+
+    @property
+    def worst(self) -> str:
+        """Its trace."""
+        return self.sources[self.worst_rank]
 
 
 def analyze_ranks(sources: Sequence[str], executor: Executor, read: Read = read_trace) -> ManyRanks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from perfkit.base.errors import PerfkitError
@@ -12,6 +13,28 @@ from perfkit.base.errors import PerfkitError
 _TRACE = re.compile(r".+\.json(\.gz)?$")
 _KINETO = re.compile(r".+\.pt\.trace\.json(\.gz)?$")
 _OURS = {"run.json", "syncs.json", "diagnosis.json", "kineto.json.gz"}
+_ORIGINAL = "kineto.json.gz"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run directory, or a trace of anyone's; `trace` is None where a run has none."""
+
+    directory: Path | None
+    trace: Path | None
+
+    def require_trace(self) -> Path:
+        """The trace.
+
+        Raises:
+            PerfkitError: the run has none.
+        """
+        if self.trace is None:
+            raise PerfkitError(
+                f"the run in {self.directory} has no trace",
+                "name a trace file, or a run that was recorded with one",
+            )
+        return self.trace
 
 
 def traces(sources: Iterable[str]) -> list[str]:
@@ -25,6 +48,34 @@ def traces(sources: Iterable[str]) -> list[str]:
         for path in _expanded(source):
             found.setdefault(path)
     return list(found)
+
+
+def one_source(source: Path) -> Source:
+    """The run directory or trace that was named; a run under profiles/ by its name alone, too.
+
+    Raises:
+        PerfkitError: there is none, or more than one trace.
+    """
+    if not source.exists() and (Path("profiles") / source).is_dir():
+        source = Path("profiles") / source
+    if source.is_file():
+        return Source(None, source)
+    if not source.is_dir():
+        raise PerfkitError(
+            f"{source} does not exist", "name a run under profiles/, or a trace file"
+        )
+    if not (source / "run.json").is_file():
+        found = traces([str(source)])
+        if len(found) > 1:
+            raise PerfkitError(f"{source} holds {len(found)} traces", f"name one: {found[0]}")
+        return Source(None, Path(found[0]))
+    from perfkit.io.rundir import load
+
+    run = load(source)
+    original = source / _ORIGINAL
+    if original.is_file():
+        return Source(source, original)
+    return Source(source, None if run.trace is None else source / run.trace)
 
 
 def _expanded(source: str) -> Iterator[str]:

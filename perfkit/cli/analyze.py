@@ -14,6 +14,7 @@ import click
 
 from perfkit.base.files import write_text
 from perfkit.cli import _exports
+from perfkit.cli._options import export_options, page_options
 
 if TYPE_CHECKING:  # numpy comes with these, and `perfkit --help` must not wait for it
     from perfkit.io._text import Progress
@@ -38,10 +39,7 @@ class Options:
 
 @click.command()
 @click.argument("sources", metavar="TRACE...", nargs=-1, required=True)
-@click.option(
-    "--report", type=click.Path(path_type=Path), metavar="FILE", help="Where the page goes."
-)
-@click.option("--no-report", is_flag=True, help="Write no page.")
+@page_options
 @click.option("--json", "as_json", is_flag=True, help="The diagnosis as JSON on stdout, only that.")
 @click.option(
     "--out",
@@ -49,19 +47,7 @@ class Options:
     metavar="DIR",
     help="Folder for diagnosis.json, the tables as CSV and, without --report, the page.",
 )
-@click.option(
-    "--tb-compat",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also write the trace as TensorBoard's profiler plugin reads it (.json.gz).",
-)
-@click.option(
-    "--perfetto",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also write the trace with idle causes, waits, critical path and launch queue as tracks.",
-)
-@click.option("--redact", is_flag=True, help="Leave out host, user, paths and names, for sharing.")
+@export_options
 @click.option("--no-cache", is_flag=True, help="Decode the trace afresh and leave no cache behind.")
 @click.option(
     "--cluster", metavar="ADDRESS", help="Read many ranks on the workers of this Dask scheduler."
@@ -122,9 +108,9 @@ def _ranks(sources: list[str], options: Options) -> Diagnosis:
 
     with workers(options.cluster, len(sources)) as executor:
         many = analyze_ranks(sources, executor, read_trace if options.no_cache else cached_trace)
-    worst = f"{_name(many.worst)} alone: below the ranks, everything is about this one trace"
     folder = Path(many.worst).parent.name or "ranks"
-    return with_ranks(_one(many.worst, options), many.found, (worst, *many.gaps), folder)
+    base = _one(many.worst, options)
+    return with_ranks(base, many.found, many.gaps, folder, many.worst_rank)
 
 
 def _show(diagnosis: Diagnosis, options: Options) -> None:

@@ -6,51 +6,25 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from perfkit.base.errors import PerfkitError
+from perfkit.cli._options import export_options
+from perfkit.cli._sources import one_source
 
 if TYPE_CHECKING:  # numpy comes with these, and `perfkit --help` must not wait for it
+    from perfkit.cli._sources import Source
     from perfkit.io.redact import Pseudonyms
     from perfkit.model.diagnosis import Diagnosis
     from perfkit.model.run import Gap
 
-_ORIGINAL = "kineto.json.gz"
-
-
-@dataclass(frozen=True)
-class Source:
-    """What is exported: a run directory, or a trace of anyone's; `trace` is None where a run has none."""
-
-    directory: Path | None
-    trace: Path | None
-
-    def require_trace(self) -> Path:
-        """The trace.
-
-        Raises:
-            PerfkitError: the run has none.
-        """
-        if self.trace is None:
-            raise PerfkitError(
-                f"the run in {self.directory} has no trace",
-                "export it with --csv or --copy instead",
-            )
-        return self.trace
-
 
 @click.command()
 @click.argument("source", metavar="RUN_OR_TRACE", type=click.Path(path_type=Path))
-@click.option(
-    "--perfetto",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The trace with idle causes, waits, critical path and launch queue as further tracks.",
-)
+@export_options
 @click.option(
     "--csv",
     "tables",
@@ -59,18 +33,11 @@ class Source:
     help="The findings and every table as CSV.",
 )
 @click.option(
-    "--tb-compat",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The trace as TensorBoard's profiler plugin reads it.",
-)
-@click.option(
     "--copy",
     type=click.Path(path_type=Path),
     metavar="PATH",
     help="The run (a new folder), or the trace (a file), itself; for --redact.",
 )
-@click.option("--redact", is_flag=True, help="Leave out host, user, paths and names, for sharing.")
 def command(
     source: Path,
     perfetto: Path | None,
@@ -86,7 +53,7 @@ def command(
     """
     if not (perfetto or tables or tb_compat or copy):
         raise click.UsageError("say what to write: --perfetto, --csv, --tb-compat or --copy")
-    found = _source(source)
+    found = one_source(source)
     names = _names(redact)
     needs_trace = bool(perfetto or tb_compat or (copy and found.directory))
     with _shareable(found, names, needs_trace) as trace:
@@ -110,31 +77,6 @@ def command(
 
             written = csv_tables(_diagnosis(found, names), tables)
             click.echo(f"{len(written)} tables in {tables}")
-
-
-def _source(source: Path) -> Source:
-    if not source.exists() and (Path("profiles") / source).is_dir():
-        source = Path("profiles") / source
-    if source.is_file():
-        return Source(None, source)
-    if not source.is_dir():
-        raise PerfkitError(
-            f"{source} does not exist", "name a run under profiles/, or a trace file"
-        )
-    if not (source / "run.json").is_file():
-        from perfkit.cli._sources import traces
-
-        found = traces([str(source)])
-        if len(found) > 1:
-            raise PerfkitError(f"{source} holds {len(found)} traces", f"name one: {found[0]}")
-        return Source(None, Path(found[0]))
-    from perfkit.io.rundir import load
-
-    run = load(source)
-    original = source / _ORIGINAL
-    if original.is_file():
-        return Source(source, original)
-    return Source(source, None if run.trace is None else source / run.trace)
 
 
 def _names(redact: bool) -> Pseudonyms | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from perfkit.base.errors import PerfkitError
+from perfkit.cli._options import page_options
 
 if TYPE_CHECKING:  # torch comes with the capture, and `perfkit --help` must not wait for it
     from perfkit.capture.script import Ended, Program
@@ -74,10 +75,7 @@ class _LikePython(click.Command):
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run; new."
 )
-@click.option(
-    "--report", type=click.Path(path_type=Path), metavar="FILE", help="Where the page goes."
-)
-@click.option("--no-report", is_flag=True, help="Write no page.")
+@page_options
 @click.option(
     "--device",
     type=click.Choice(["auto", "cuda", "pretend-cuda", "cpu"]),

@@ -106,9 +106,9 @@ class Evidence:
         step ends.
         """
         with self._lock:
-            for key in [key for key in self._tallies if key[4] is None]:
-                tally = self._tallies.pop(key)
-                settled = (*key[:4], phase, *key[5:])
+            before, self._tallies = self._tallies, {}
+            for key, tally in before.items():  # what was seen first stays first
+                settled = key if key[4] is not None else (*key[:4], phase, *key[5:])
                 into = self._tallies.setdefault(settled, [0, None, None])
                 into[:] = [
                     (into[0] or 0) + (tally[0] or 0),

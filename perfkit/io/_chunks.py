@@ -27,7 +27,8 @@ from perfkit.io._window import Window
 BUDGET = 64 << 20
 """Bytes of text that may be held at once: an event longer than that is lost, and told."""
 
-_CHUNK = 2 << 20
+_CHUNK = 1 << 19  # its events stay in the cache of a processor while they turn into columns
+_AHEAD = 8  # chunks that are cut from one window
 _LISTS = 8  # lists of events that are joined: more are no trace, and each costs a search
 _FILLER = ""  # a key that stands in for what was cut off
 _CLOSED = b'"":null}'
@@ -132,7 +133,7 @@ class _Pass:
     def _mended_fields(self, text: bytes) -> dict[str, msgspec.Raw]:
         trial = Repairs()
         try:
-            mended = mend_text(text, trial) if len(text) < _CHUNK else text
+            mended = mend_text(text, trial) if len(text) < _AHEAD * _CHUNK else text
             fields = decode_fields(re.sub(rb",\s*\}", b"}", mended))
         except Unsound:
             base = _BASE.search(text)
@@ -145,20 +146,25 @@ class _Pass:
         window = self._window
         ended = False
         while not ended:
-            window.fill(2 * _CHUNK)
+            window.fill(_AHEAD * _CHUNK)
             if window.final and not window.data.strip():
                 self._repairs.note(Repair.CUT)
                 self._repairs.note(Repair.NOT_JSON)
                 return
             near = window.final and len(window.data) <= 2 * _CHUNK
-            chunk = None if near else self._sound()
-            if chunk is None and window.final:
-                chunk = self._ending()
-                ended = chunk is not None
-            if chunk is None and near:
-                chunk = self._sound()
-            if chunk is not None:
+            found = False
+            for chunk in () if near else self._sound():
+                found = True
                 yield chunk
+            if found:
+                continue
+            if window.final and (last := self._ending()) is not None:
+                yield last
+                return
+            for chunk in self._sound() if near else ():
+                found = True
+                yield chunk
+            if found:
                 continue
             cut = BETWEEN.search(window.data, _CHUNK)
             patient = Patient(window.data, window.final, self._repairs)
@@ -186,25 +192,34 @@ class _Pass:
         self._window.drop(len(events) - 1)  # its bracket stands in the prefix
         return chunk
 
-    def _sound(self) -> Chunk | None:
-        """The next chunk if it decodes; one that stops inside an event is made longer first."""
+    def _sound(self) -> Iterator[Chunk]:
+        """The chunks of this window as far as they decode; dropped from it once all were taken."""
+        window, done = self._window, 0
+        try:
+            while (found := self._next(done)) is not None:
+                chunk, done = found
+                yield chunk
+                if len(window.data) - done <= 2 * _CHUNK:
+                    return
+        finally:
+            window.drop(done)
+
+    def _next(self, at: int) -> tuple[Chunk, int] | None:
+        """The chunk from `at` on, and where it ends; one that stops inside an event is made longer."""
         window, reach = self._window, _CHUNK
         while True:
-            cut = BETWEEN.search(window.data, reach)
+            cut = BETWEEN.search(window.data, at + reach)
             if cut is None:
                 if not window.grow():
                     return None
                 continue
-            text = b"".join((b"[", window.data[: cut.start() + 1], b"]"))
+            text = b"".join((b"[", memoryview(window.data)[at : cut.start() + 1], b"]"))
             try:
-                chunk = Chunk(events_of(text, self._repairs), text)
+                return Chunk(events_of(text, self._repairs), text), cut.end()
             except Unsound:
                 if not _incomplete(text):
                     return None
-                reach = max(2 * reach, cut.end())
-                continue
-            window.drop(cut.end())
-            return chunk
+                reach = max(2 * reach, cut.end() - at)
 
     def _skip(self) -> None:
         """Give up an event that is longer than the window can be."""

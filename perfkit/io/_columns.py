@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from decimal import Decimal
+from itertools import compress
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from perfkit.io._clock import Clock
 from perfkit.io._extras import MEMORY, Extras
 from perfkit.io._patient import Chunk, Unsound
-from perfkit.io._raw import RawEvent, decode_times
+from perfkit.io._raw import RawEvent
 from perfkit.io._repairs import Repair, Repairs
 from perfkit.model.events import UNKNOWN, Events, Ints
 
-_EXACT_US = 2**53 / 1000  # above this a float of microseconds has no room for nanoseconds
-_ABSURD_US = 9e15 / 1000 * 512  # 146 years: int64 nanoseconds hold twice as much
 _WITHOUT_IDS = frozenset({"python_function", "trace", "overhead", "python"})
 _PRESENT_SPELLING = {
     "operator": "cpu_op",
@@ -32,15 +32,14 @@ _OTHERS = frozenset((_BEGIN, _END, _INSTANT))
 class Args(msgspec.Struct, gc=False):
     """The arguments that joins need; every other one is skipped unread."""
 
-    correlation: int | None = None
-    external: int | None = msgspec.field(name="External id", default=None)
-    external_old: int | None = msgspec.field(name="external id", default=None)
-    nbytes: int | None = msgspec.field(name="bytes", default=None)
+    correlation: int | None = UNKNOWN
+    external: int | None = msgspec.field(name="External id", default=UNKNOWN)
+    external_old: int | None = msgspec.field(name="external id", default=UNKNOWN)
+    nbytes: int | None = msgspec.field(name="bytes", default=UNKNOWN)
     stack: str | None = msgspec.field(name="Call stack", default=None)
 
 
 _decode_args = msgspec.json.Decoder(list[Args | None]).decode
-_decode_decimal = msgspec.json.Decoder(Decimal).decode
 _NONE = Args()
 
 
@@ -61,18 +60,21 @@ class Columns:
         self._parts: list[dict[str, Ints]] = []
         self._extras = Extras()
         self._seen = 0
-        self._in_ns: bool | None = None  # decided by the first events
+        self._clock = Clock(repairs)
+        self._numbers: dict[int | str | None, int] = {}  # of ids that are not plain numbers
         self._open: dict[tuple[Any, Any], list[tuple[int, RawEvent]]] = {}
 
     def add(self, chunk: Chunk) -> None:
         """Take one chunk of events, in file order."""
         events = chunk.events
         phases = [event.ph for event in events]
-        rows = [i for i, phase in enumerate(phases) if phase == _INTERVAL]
-        intervals = [events[i] for i in rows]
-        start, dur, ok = self._times(chunk, rows, intervals)
-        self._add(intervals, start, dur, np.array(rows, np.int64) + self._seen, ok)
-        others = [i for i, phase in enumerate(phases) if phase in _OTHERS]
+        chosen = bytes([phase == _INTERVAL for phase in phases])
+        intervals = list(compress(events, chosen))
+        is_interval = np.frombuffer(chosen, np.bool_)
+        rows, rest = np.flatnonzero(is_interval), np.flatnonzero(~is_interval)
+        start, dur, ok = self._clock.times(chunk, rows, intervals)
+        self._add(intervals, start, dur, rows + self._seen, ok)
+        others = [i for i in rest.tolist() if phases[i] in _OTHERS]
         if others:
             self._add_others(chunk, others)
         self._seen += len(events)
@@ -125,7 +127,10 @@ class Columns:
         names, cats, stacks = self._names, self._cats, self._stacks
         cat = _ints([cats[event.cat] for event in intervals])
         rows, args = self._args(intervals, cat)
-        externals = [a.external if a.external is not None else a.external_old for a in args]
+        external = self._known([a.external for a in args])
+        if (external == UNKNOWN).any():
+            old = self._known([a.external_old for a in args])
+            external = np.where(external == UNKNOWN, old, external)
         part = {
             "start": start,
             "dur": dur,
@@ -137,7 +142,7 @@ class Columns:
         }
         told = {
             "correlation": self._known([a.correlation for a in args]),
-            "external": self._known(externals),
+            "external": external,
             "nbytes": self._known([a.nbytes for a in args]),
             "stack": _ints([stacks[a.stack] if a.stack else UNKNOWN for a in args]),
         }
@@ -145,56 +150,6 @@ class Columns:
             part[key] = np.full(len(cat), UNKNOWN, np.int64)
             part[key][rows] = values
         return part
-
-    def _times(
-        self, chunk: Chunk, rows: Sequence[int], intervals: Sequence[RawEvent]
-    ) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
-        """Start and duration in ns, and which rows have usable ones."""
-        start_us = np.array([event.ts for event in intervals], np.float64)
-        dur_us = np.array([event.dur for event in intervals], np.float64)
-        if self._in_ns is None and intervals:
-            self._in_ns = _are_ns(start_us)
-            self._repairs.add(Repair.NANOSECONDS, int(self._in_ns))
-        if self._in_ns:
-            start_us /= 1000
-            dur_us /= 1000
-        ok = self._plausible(start_us, dur_us)
-        start, dur = _ns(np.where(ok, start_us, 0.0)), _ns(np.where(ok, dur_us, 0.0))
-        coarse = ok & (np.abs(start_us) > _EXACT_US) & ((start_us % 1 != 0) | bool(self._in_ns))
-        if coarse.any():
-            self._sharpen(chunk, rows, start, coarse)
-        return start, dur, ok
-
-    def _plausible(
-        self, start_us: npt.NDArray[np.float64], dur_us: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.bool_]:
-        """Which rows have usable times; missing and negative durations become 0 in place."""
-        started = ~np.isnan(start_us)
-        self._repairs.add(Repair.NO_START, int((~started).sum()))
-        self._repairs.add(Repair.NO_DURATION, int(np.isnan(dur_us).sum()))
-        self._repairs.add(Repair.NEGATIVE, int((dur_us < 0).sum()))
-        dur_us[np.isnan(dur_us) | (dur_us < 0)] = 0.0
-        sane: npt.NDArray[np.bool_] = (np.abs(start_us) < _ABSURD_US) & (dur_us < _ABSURD_US)
-        self._repairs.add(Repair.ABSURD, int((started & ~sane).sum()))
-        return sane
-
-    def _sharpen(
-        self, chunk: Chunk, rows: Sequence[int], start: Ints, coarse: npt.NDArray[np.bool_]
-    ) -> None:
-        """Put back the digits of start times that a float lost, in place."""
-        try:
-            times = decode_times(chunk.text) if chunk.text is not None else None
-        except Unsound:
-            times = None
-        if times is None:
-            self._repairs.add(Repair.INEXACT, int(coarse.sum()))
-            return
-        digits = 0 if self._in_ns else 3
-        chosen = np.flatnonzero(coarse)
-        start[chosen] = [
-            _scaled(bytes(times[rows[i]].ts), digits, rough)
-            for i, rough in zip(chosen.tolist(), start[chosen].tolist(), strict=True)
-        ]
 
     def _add_others(self, chunk: Chunk, others: Sequence[int]) -> None:
         """Begin and end marks, and the allocator's instants; other instants are not kept."""
@@ -210,7 +165,7 @@ class Columns:
             self._pair(marks)
         if memory:
             instants = [chunk.events[i] for i in memory]
-            start, _, ok = self._times(chunk, memory, instants)
+            start, _, ok = self._clock.times(chunk, _ints(memory), instants)
             thread = self._ids([event.tid for event in instants])
             self._extras.add_memory(instants, start, thread, ok)
 
@@ -232,7 +187,9 @@ class Columns:
             found.append((order, begun))
         if found:
             intervals = [event for _, event in found]
-            start, dur, ok = self._times(Chunk(intervals, None), range(len(found)), intervals)
+            start, dur, ok = self._clock.times(
+                Chunk(intervals, None), np.arange(len(found)), intervals
+            )
             self._add(intervals, start, dur, _ints([order for order, _ in found]), ok)
 
     def _args(self, intervals: Sequence[RawEvent], cat: Ints) -> tuple[Ints, list[Args]]:
@@ -264,9 +221,13 @@ class Columns:
     def _ids(self, ids: Sequence[int | str | None]) -> Ints:
         """Process and thread ids; those that are texts, or out of range, as negative labels."""
         try:
-            return np.array(ids, np.int64)
-        except (TypeError, ValueError, OverflowError):
-            return _ints([self._id(each) for each in ids])
+            return _ints(ids)  # type: ignore[arg-type]  # tried first: most traces have numbers only
+        except (TypeError, OverflowError):
+            known = self._numbers
+            for each in dict.fromkeys(ids):
+                if each not in known:
+                    known[each] = self._id(each)
+            return _ints([known[each] for each in ids])
 
     def _id(self, value: int | str | None) -> int:
         if value is None:
@@ -278,10 +239,10 @@ class Columns:
         return -2 - self._labels[str(value)]
 
     def _known(self, values: Sequence[int | None]) -> Ints:
-        numbers = [UNKNOWN if value is None else value for value in values]
         try:
-            column = np.array(numbers, np.int64)
-        except OverflowError:
+            column = _ints(values)  # type: ignore[arg-type]  # as above
+        except (TypeError, OverflowError):
+            numbers = [UNKNOWN if value is None else value for value in values]
             odd = sum(not -(2**63) <= number < 2**63 for number in numbers)
             self._repairs.add(Repair.ODD_ARGS, odd)
             column = _ints([n if -(2**63) <= n < 2**63 else UNKNOWN for n in numbers])
@@ -297,29 +258,5 @@ class Columns:
 
 
 def _ints(values: Sequence[int]) -> Ints:
-    return np.array(values, np.int64)
-
-
-def _scaled(number: bytes, digits: int, rough: int) -> int:
-    """A JSON number times 10^digits, rounded, without floats; `rough` where it is no plain number."""
-    whole, _, fraction = number.partition(b".")
-    if len(fraction) <= digits and whole.isdigit() and (fraction.isdigit() or not fraction):
-        return int(whole + fraction.ljust(digits, b"0"))
-    try:
-        return round(_decode_decimal(number).scaleb(digits))
-    except Unsound:
-        return rough
-
-
-def _are_ns(start: npt.NDArray[np.float64]) -> bool:
-    """True when times are nanoseconds: as microseconds most of them would lie centuries away."""
-    size = np.abs(start[~np.isnan(start)])
-    return len(size) > 0 and bool(((size >= _ABSURD_US) & (size < 2.0**63)).mean() > 0.5)
-
-
-def _ns(microseconds: npt.NDArray[np.float64]) -> Ints:
-    """Nanoseconds; whole microseconds and their fraction apart, so that large clocks stay exact."""
-    whole = np.floor(microseconds)
-    fraction = np.rint((microseconds - whole) * 1000)
-    result: Ints = whole.astype(np.int64) * 1000 + fraction.astype(np.int64)
-    return result
+    """The same numbers as a column, in a third of the time that numpy's own way takes."""
+    return np.frombuffer(array("q", values), np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
@@ -49,16 +50,17 @@ class _Sync(msgspec.Struct, gc=False):
 
 
 class _Memory(msgspec.Struct, gc=False):
-    nbytes: int | None = msgspec.field(name="Bytes", default=None)
-    allocated: int | None = msgspec.field(name="Total Allocated", default=None)
-    reserved: int | None = msgspec.field(name="Total Reserved", default=None)
-    device_type: _Small | None = msgspec.field(name="Device Type", default=None)
-    device: _Small | None = msgspec.field(name="Device Id", default=None)
+    nbytes: int | None = msgspec.field(name="Bytes", default=_LARGE)  # without it of no use
+    allocated: int | None = msgspec.field(name="Total Allocated", default=UNKNOWN)
+    reserved: int | None = msgspec.field(name="Total Reserved", default=UNKNOWN)
+    device_type: _Small | None = msgspec.field(name="Device Type", default=UNKNOWN)
+    device: _Small | None = msgspec.field(name="Device Id", default=UNKNOWN)
 
 
 _collective = msgspec.json.Decoder(_Collective)
 _sync = msgspec.json.Decoder(_Sync)
 _GET = tuple(map(attrgetter, ("nbytes", "allocated", "reserved", "device_type", "device")))
+_MISSING = (_LARGE, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
 _memory = msgspec.json.Decoder(_Memory)
 _memories = msgspec.json.Decoder(list[_Memory])
 
@@ -95,16 +97,14 @@ class Extras:
     def add_memory(self, events: Sequence[RawEvent], start: Ints, thread: Ints, ok: Mask) -> None:
         """Take some `[memory]` instants and their times."""
         args = _all_memory(events)
-        usable = [i for i in np.flatnonzero(ok).tolist() if _is_usable(args[i])]
-        if usable:
-            columns = [
-                [
-                    UNKNOWN if value is None else value
-                    for value in map(get, (args[i] for i in usable))
-                ]
-                for get in _GET
-            ]
-            self._memory.append(np.array([start[usable], thread[usable], *columns], np.int64))
+        columns = [
+            _numbers(list(map(get, args)), missing)
+            for get, missing in zip(_GET, _MISSING, strict=True)
+        ]
+        sizes = np.array(columns[:3])
+        usable = ok & ((sizes > -_LARGE) & (sizes < _LARGE)).all(axis=0)
+        if usable.any():
+            self._memory.append(np.array([start, thread, *columns])[:, usable])
 
     def fields(self, order: Ints) -> dict[str, Any]:
         """The fields of `Events`; `order` is the position in the file of each of its rows."""
@@ -125,19 +125,20 @@ class Extras:
         return MemoryChanges(*columns)
 
 
-def _all_memory(events: Sequence[RawEvent]) -> list[_Memory | None]:
+def _all_memory(events: Sequence[RawEvent]) -> list[_Memory]:
     try:
         return [*_memories.decode(b"[%b]" % b",".join([event.args for event in events]))]
     except Unsound:
-        return [_decoded(_memory, event) for event in events]
+        return [_decoded(_memory, event) or _Memory() for event in events]
 
 
-def _is_usable(args: _Memory | None) -> bool:
-    """True when the change says how much, in numbers that are no nonsense."""
-    if args is None or args.nbytes is None:
-        return False
-    numbers = (args.nbytes, args.allocated or 0, args.reserved or 0)
-    return min(numbers) > -_LARGE and max(numbers) < _LARGE
+def _numbers(values: Sequence[int | None], missing: int) -> Ints:
+    """As a column; nonsense becomes a number that is too large as well."""
+    try:
+        return np.frombuffer(array("q", values), np.int64)  # type: ignore[type-var]
+    except (TypeError, OverflowError):
+        known = [missing if value is None else value for value in values]
+        return np.array([n if abs(n) < _LARGE else _LARGE for n in known], np.int64)
 
 
 def _decoded(decoder: msgspec.json.Decoder[_Args], event: RawEvent) -> _Args | None:

@@ -17,7 +17,9 @@ def parents(start: Ints, end: Ints, group: Ints) -> Ints:
     Of two equal intervals the earlier index is the outer one. Intervals that merely cross are no
     parents of each other.
     """
-    order = np.lexsort((-end, start, group))
+    later = start[1:] > start[:-1]
+    later |= (start[1:] == start[:-1]) & (end[1:] <= end[:-1])
+    order = _grouped(group) if bool(later.all()) else np.lexsort((-end, start, group))
     starts, ends = start[order], end[order]
     bounds = np.flatnonzero(np.diff(group[order])) + 1
     found = np.full(len(start), UNKNOWN, np.int64)
@@ -33,17 +35,29 @@ def _parents(start: Ints, end: Ints) -> Ints:
 
     Where intervals only nest, an interval's depth is the number of those begun before it and not
     ended, and its parent the last one before it that is one less deep. Where some cross, the parent
-    found like this ends too early for at least one: then the sweep does it.
+    found like this ends too early for at least one: then the sweep does it, from the last moment
+    before with nothing open to the next one.
     """
     depth = np.arange(len(start)) - _ended(start, end)
-    by_depth = np.argsort(depth, kind="stable")
+    by_depth = _grouped(depth)
     width = len(start) + 1
     key = depth[by_depth] * width + by_depth
     at = np.searchsorted(key, (depth - 1) * width + np.arange(len(start))) - 1
     outer: Ints = np.where(depth > 0, by_depth[at], UNKNOWN)
-    if bool((end[outer[depth > 0]] < end[depth > 0]).any()):
-        return _swept(start, end)
+    crossing = np.flatnonzero((depth > 0) & (end[outer] < end))
+    if len(crossing):
+        tops = np.append(np.flatnonzero(depth == 0), len(start))
+        found = np.unique(np.searchsorted(tops, crossing, side="right"))
+        for first, last in zip(tops[found - 1].tolist(), tops[found].tolist(), strict=True):
+            inner = _swept(start[first:last], end[first:last])
+            outer[first:last] = np.where(inner >= 0, inner + first, UNKNOWN)
     return outer
+
+
+def _grouped(numbers: Ints) -> Ints:
+    """A stable order by small numbers: numpy sorts short integers in linear time."""
+    short = len(numbers) > 0 and int(numbers.min()) >= 0 and int(numbers.max()) < 2**15
+    return np.argsort(numbers.astype(np.int16) if short else numbers, kind="stable")
 
 
 def _ended(start: Ints, end: Ints) -> Ints:
@@ -76,11 +90,15 @@ def threads(events: Events) -> Ints:
 
 
 def _codes(pid: Ints, tid: Ints) -> Ints:
-    _, process = np.unique(pid, return_inverse=True)
-    ids, thread = np.unique(tid, return_inverse=True)
+    """Threads mostly come in runs, and only where one begins there is something to look up."""
+    if not len(pid):
+        return np.zeros(0, np.int64)
+    begins = np.r_[True, (pid[1:] != pid[:-1]) | (tid[1:] != tid[:-1])]
+    first = np.flatnonzero(begins)
+    _, process = np.unique(pid[first], return_inverse=True)
+    ids, thread = np.unique(tid[first], return_inverse=True)
     _, codes = np.unique(process * len(ids) + thread, return_inverse=True)
-    result: Ints = codes.astype(np.int64)
-    return result
+    return np.repeat(codes.astype(np.int64), np.diff(np.r_[first, len(pid)]))
 
 
 def parents_among(events: Events, mask: Mask) -> Ints:

@@ -40,6 +40,10 @@ class Repair(Enum):
     UNPAIRED = ("{n} begin or end marks were dropped", "they have no partner")
 
 
+ENDS_EARLY = tuple(repair.value[0] for repair in (Repair.CUT, Repair.GZIP_CUT, Repair.GZIP_DAMAGED))
+"""`what` of the gaps that say that not the whole trace was there to be read."""
+
+
 class Repairs:
     """Counts repairs while one trace is read."""
 

@@ -20,12 +20,13 @@ import msgspec
 
 from perfkit.base.errors import PerfkitError
 from perfkit.base.files import write_text
+from perfkit.io import samples as on_disk
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.run import SCHEMA, Gap, Run
 from perfkit.model.syncs import Frame, Sync
 
 SYNCS_SCHEMA = "perfkit.syncs/1"
-_ELSEWHERE = {"syncs", "directory", "events"}  # fields of Run that are not in run.json
+_ELSEWHERE = {"syncs", "directory", "events", "samples"}  # fields of Run that are not in run.json
 
 
 @dataclass
@@ -140,11 +141,18 @@ def load(path: Path) -> Run:
     except (OSError, ValueError, LookupError, TypeError) as error:
         syncs = ()
         gaps.append(Gap("the synchronisation points", f"syncs.json is damaged: {error}"))
+    try:
+        samples = on_disk.read_samples(path / on_disk.FILE)
+    except FileNotFoundError:  # nothing was sampled
+        samples = ()
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        samples = ()
+        gaps.append(Gap("the samples", f"{on_disk.FILE} is damaged: {error}"))
     trace = run.trace
     if trace is not None and not (path / trace).is_file():
         gaps.append(Gap("the trace", f"{trace} is missing"))
         trace = None
-    return replace(run, directory=path, syncs=syncs, gaps=tuple(gaps), trace=trace, events=None)
+    return replace(run, directory=path, syncs=syncs, gaps=tuple(gaps), trace=trace, samples=samples)
 
 
 def save_diagnosis(path: Path, diagnosis: Diagnosis) -> None:
@@ -210,6 +218,8 @@ def _locked(lock: Any) -> bool:
 
 
 def _write_into(folder: Path, run: Run) -> None:
+    if run.samples:
+        on_disk.write_samples(folder / on_disk.FILE, run.samples)
     write_text(folder / "syncs.json", json.dumps(_syncs_document(run.syncs)))
     document = {
         item.name: getattr(run, item.name) for item in fields(Run) if item.name not in _ELSEWHERE

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from perfkit.io._nesting import parents_among
-from perfkit.model.events import DEVICE_WORK, HOST_OPS, RUNTIME, UNKNOWN, Events, Ints
+from perfkit.model.events import DEVICE_WORK, HOST_OPS, RUNTIME, UNKNOWN, Events, Ints, Mask
 from perfkit.model.run import OpStat
 
 
-def trace_ops(events: Events) -> tuple[OpStat, ...]:
+def trace_ops(events: Events, counted: Mask | None = None) -> tuple[OpStat, ...]:
     """One row per operator name and per kernel or copy name, the most self time first.
 
     For operators `total_ns` counts a call inside a call of the same name once, `device_ns` is the
     device time of what the operator itself launched (not what operators inside it launched), so
     that it sums to the device time that has a known launcher; None where the trace has no device
     work. For device rows `self_ns` equals `total_ns`.
+
+    Args:
+        counted: the rows to look at; all if not given.
     """
-    return (*_host(events), *_device(events))
+    if counted is None:
+        counted = np.ones(len(events), np.bool_)
+    return (*_host(events, counted), *_device(events, counted))
 
 
 def device_owners(events: Events) -> tuple[Ints, Ints]:
@@ -29,7 +36,7 @@ def device_owners(events: Events) -> tuple[Ints, Ints]:
     work = np.flatnonzero(events.of(DEVICE_WORK))
     runtime = events.of(RUNTIME)
     host = events.of(HOST_OPS)
-    parent = parents_among(events, host | runtime)
+    parent = _callers(events)
     launches = np.flatnonzero(runtime)
     launch = lookup(events.correlation[launches], launches, events.correlation[work])
     owner = np.where(launch >= 0, parent[launch], UNKNOWN)
@@ -39,6 +46,21 @@ def device_owners(events: Events) -> tuple[Ints, Ints]:
     ops = np.flatnonzero(host)
     by_external = lookup(events.external[ops], ops, events.external[work])
     return work, np.where(owner >= 0, owner, by_external)
+
+
+@lru_cache(maxsize=1)
+def _callers(events: Events) -> Ints:
+    """For each operator and runtime call the innermost one around it; remembered, as two ask."""
+    parent = parents_among(events, events.of((*HOST_OPS, *RUNTIME)))
+    parent.flags.writeable = False
+    return parent
+
+
+def _upwards(rows: Ints, parent: Ints, wanted: Mask) -> Ints:
+    """Each row, or the nearest one above it that is wanted, in place; UNKNOWN where none is."""
+    while len(others := np.flatnonzero((rows >= 0) & ~wanted[rows])):
+        rows[others] = parent[rows[others]]
+    return rows
 
 
 def lookup(keys: Ints, rows: Ints, wanted: Ints) -> Ints:
@@ -53,21 +75,22 @@ def lookup(keys: Ints, rows: Ints, wanted: Ints) -> Ints:
     return np.where(keys[found] == wanted, rows[found], UNKNOWN)
 
 
-def _host(events: Events) -> list[OpStat]:
-    rows = np.flatnonzero(events.of(HOST_OPS))
+def _host(events: Events, counted: Mask) -> list[OpStat]:
+    ops = events.of(HOST_OPS) & counted
+    rows = np.flatnonzero(ops)
     if not len(rows):
         return []
-    parent = parents_among(events, events.of(HOST_OPS))[rows]
+    callers = _callers(events)
+    parent = _upwards(callers[rows], callers, ops)
     name, dur = events.name[rows], events.dur[rows]
-    own = np.zeros(len(events), np.int64)
-    own[rows] = dur
-    np.subtract.at(own, parent[parent >= 0], dur[parent >= 0])
+    inner = parent >= 0
+    own = _sums(parent[inner], -dur[inner], len(events))[rows] + dur
     outermost = (parent < 0) | (events.name[parent] != name)
     size = len(events.names)
     calls = np.bincount(name, minlength=size)
     total = _sums(name[outermost], dur[outermost], size)
-    self_ns = _sums(name, np.maximum(own[rows], 0), size)
-    device = _device_by_op(events, size)
+    self_ns = _sums(name, np.maximum(own, 0), size)
+    device = _device_by_op(events, counted, size)
     stats = [
         OpStat(
             name=events.names[code],
@@ -82,16 +105,17 @@ def _host(events: Events) -> list[OpStat]:
     return sorted(stats, key=lambda stat: (-stat.self_ns, stat.name))
 
 
-def _device_by_op(events: Events, size: int) -> Ints | None:
+def _device_by_op(events: Events, counted: Mask, size: int) -> Ints | None:
     work, owner = device_owners(events)
-    if not len(work):
+    if not counted[work].any():
         return None
-    owned = owner >= 0
+    owner = _upwards(owner, _callers(events), events.of(HOST_OPS) & counted)
+    owned = (owner >= 0) & counted[work]
     return _sums(events.name[owner[owned]], events.dur[work[owned]], size)
 
 
-def _device(events: Events) -> list[OpStat]:
-    rows = np.flatnonzero(events.of(DEVICE_WORK))
+def _device(events: Events, counted: Mask) -> list[OpStat]:
+    rows = np.flatnonzero(events.of(DEVICE_WORK) & counted)
     size = len(events.names)
     calls = np.bincount(events.name[rows], minlength=size)
     total = _sums(events.name[rows], events.dur[rows], size)

@@ -192,6 +192,8 @@ class _Reader:
         self._frame = parents_among(events, frames | waits)
         self._is_frame = frames
         self._steps = events.steps()
+        ends = np.array([step.end_ns for step in self._steps], np.int64)
+        self._latest_end = np.maximum.accumulate(ends)
         marks = events.of(ANNOTATIONS)
         self._last_host = int(events.end[host | marks].max()) if (host | marks).any() else None
 
@@ -271,9 +273,12 @@ class _Reader:
         return "h2d" if any("HtoD" in name for name in names) else "none"
 
     def _step(self, at: int) -> int | None:
-        for step in self._steps:
+        index = int(np.searchsorted(self._latest_end, at, side="right"))
+        for step in self._steps[index:]:
             if step.start_ns <= at < step.end_ns:
                 return step.number
+            if step.start_ns > at:
+                break
         return None
 
     def _frame_names(self, row: int) -> Iterator[str]:

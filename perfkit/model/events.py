@@ -28,6 +28,7 @@ RUNTIME = ("cuda_runtime", "cuda_driver", "privateuse1_runtime", "xpu_runtime", 
 DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")
 
 _STEP = "ProfilerStep#"
+_LITTLE = 0.05
 
 
 @dataclass(frozen=True)
@@ -167,14 +168,12 @@ class Events:
     def of(self, categories: Iterable[str]) -> Mask:
         """Which rows belong to one of these categories."""
         wanted = set(categories)
-        codes = [code for code, category in enumerate(self.categories) if category in wanted]
-        return np.isin(self.cat, codes)
+        return np.array([category in wanted for category in self.categories], np.bool_)[self.cat]
 
     def named(self, names: Iterable[str]) -> Mask:
         """Which rows bear one of these names."""
         wanted = set(names)
-        codes = [code for code, name in enumerate(self.names) if name in wanted]
-        return np.isin(self.name, codes)
+        return np.array([name in wanted for name in self.names], np.bool_)[self.name]
 
     def name_of(self, row: int) -> str:
         return self.names[int(self.name[row])]
@@ -190,8 +189,9 @@ class Events:
     def steps(self) -> tuple[StepWindow, ...]:
         """The host's step windows in order.
 
-        Left out are the device's copies of the marks, and a last mark that holds no operator where
-        the one before does: a profiler opens it when the last step has already ended.
+        Left out are the device's copies of the marks, and a last mark that holds next to nothing of
+        what the ones before hold (`_trails`): a profiler opens it when the last step has already
+        ended, and whatever the program does until it stops falls into it.
         """
         marks = [code for code, name in enumerate(self.names) if name.startswith(_STEP)]
         host = self.of((*ANNOTATIONS, *HOST_OPS)) & np.isin(self.name, marks)
@@ -201,10 +201,33 @@ class Events:
             if number.isdecimal() and len(number) < 19:
                 start = int(self.start[row])
                 windows.append(StepWindow(int(number), start, start + int(self.dur[row])))
-        ops = self.start[self.of(HOST_OPS) & ~host]
-        if len(windows) > 1 and _holds(windows[-2], ops) and not _holds(windows[-1], ops):
+        if len(windows) > 1 and self._trails(windows, self.start[self.of(HOST_OPS) & ~host]):
             windows.pop()
         return tuple(windows)
+
+    def _trails(self, windows: list[StepWindow], ops: Ints) -> bool:
+        """Whether the last mark is none: few operators, and little time on the host and on devices.
+
+        Little is less than a twentieth of the median of the others. All three must hold, since a
+        step that replays a graph has few operators too; one without any operator is none anyhow.
+        """
+        edges = np.array([(window.start_ns, window.end_ns) for window in windows], np.int64)
+        begun = np.diff(np.searchsorted(ops, edges))[:, 0]
+        if not begun[-1]:
+            return bool(begun[-2])
+        few = begun[-1] < _LITTLE * np.median(begun[:-1])
+        length = edges[:, 1] - edges[:, 0]
+        if not few or length[-1] >= _LITTLE * np.median(length[:-1]):
+            return False
+        worked = [self._launched(window) for window in windows]
+        return bool(worked[-1] <= _LITTLE * np.median(worked[:-1]))
+
+    def _launched(self, window: StepWindow) -> int:
+        """Time of the device work that was launched in a window, ns."""
+        first, last = np.searchsorted(self.start, (window.start_ns, window.end_ns))
+        ids = self.correlation[first:last][self.of(RUNTIME)[first:last]]
+        work = self.of(DEVICE_WORK) & np.isin(self.correlation, ids[ids > 0])
+        return int(self.dur[work].sum())
 
     def has_device(self) -> bool:
         """True when the trace holds any work done by a device."""
@@ -226,9 +249,3 @@ class Events:
             assert rows == sorted(set(rows))
             assert not rows or 0 <= rows[0] <= rows[-1] < len(self)
         assert bool((np.diff(self.memory.time) >= 0).all())
-
-
-def _holds(window: StepWindow, starts: Ints) -> bool:
-    """True when one of the sorted starts lies in the window."""
-    first, last = np.searchsorted(starts, (window.start_ns, window.end_ns))
-    return bool(first < last)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from perfkit.model.gap import Gap as Gap
+from perfkit.model.samples import Samples
 from perfkit.model.syncs import Sync
 
 SCHEMA = "perfkit.run/1"
@@ -63,14 +65,6 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Gap:
-    """Something missing, dropped, repaired or not looked at: `what`, and `why`."""
-
-    what: str
-    why: str
-
-
-@dataclass(frozen=True)
 class Run:
     """What was recorded.
 
@@ -89,6 +83,7 @@ class Run:
         source: "capture" where perfkit ran the program, "trace" where somebody else recorded it.
         events: the trace of the light steps (or the foreign one), where it was read: a
             `model.events.Events`, or None. Not on disk.
+        samples: what was sampled of the host and of each device; in `samples.parquet` on disk.
     """
 
     name: str
@@ -110,6 +105,7 @@ class Run:
     source: Literal["capture", "trace"] = "capture"
     schema: str = SCHEMA
     events: Any = field(default=None, compare=False, repr=False)
+    samples: tuple[Samples, ...] = field(default=(), compare=False, repr=False)
 
     def steps_measured(self, instrument: Instrument) -> tuple[Step, ...]:
         """The steps measured one way, in order."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from perfkit.model.run import Gap
+from perfkit.model.gap import Gap
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -43,12 +43,18 @@ def ranked(diagnosis: Diagnosis) -> list[Ranked]:
             where = str(finding.evidence.get("ops") or "no Python line") if known else _WHOLE
             if "rank" in finding.evidence:
                 where = f"rank {finding.evidence['rank']}"
-            found.append(Ranked(rank, rule, finding, where, "", ()))
+            found.append(Ranked(rank, rule, finding, where + _alone(finding), "", ()))
             continue
         function, lines = sources.get((place.file, place.line), (place.function, ()))
-        where = f"{names[place.file]}:{place.line}"
+        where = f"{names[place.file]}:{place.line}{_alone(finding)}"
         found.append(Ranked(rank, rule, finding, where, function or place.function, lines))
     return found
+
+
+def _alone(finding: Finding) -> str:
+    """Of many ranks, the one on which this was found: the others were not looked at for it."""
+    rank = finding.evidence.get("on_rank")
+    return "" if rank is None else f" (rank {rank})"
 
 
 def _sources(

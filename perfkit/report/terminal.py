@@ -31,6 +31,9 @@ def render(diagnosis: Diagnosis, console: Console, page: Path | None = None) -> 
     top += _wrapped(visible(verdict.what, _SENTENCE), width, "bold")
     top += [Text(), *_labelled("Why", verdict.why, width), *_labelled("Next", verdict.next, width)]
     bottom = [Text(), *_labelled("Stands on", _words.coverage_line(diagnosis), width, 3)]
+    joint = diagnosis.facts.get("all findings together")
+    if joint:
+        bottom[1:1] = _labelled("Together", joint, width, 1)
     missing = dict.fromkeys(what for what, _ in _words.not_checked(diagnosis))
     if missing:
         names = visible(", ".join(missing), max(20, width - _LABEL) - 1)

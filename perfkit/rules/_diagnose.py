@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from perfkit.analysis.coverage import coverage
 from perfkit.analysis.operators import operators_table
@@ -20,6 +21,7 @@ from perfkit.model.table import Table
 from perfkit.rules import _engine
 from perfkit.rules._trace_tables import trace_tables
 from perfkit.rules._verdict import verdict
+from perfkit.rules._what_if_tables import joint_fact, what_if_gaps, what_if_tables
 
 
 def diagnose(run: Run, judge: Callable[..., Outcome] = _engine.safe_outcome) -> Diagnosis:
@@ -29,13 +31,15 @@ def diagnose(run: Run, judge: Callable[..., Outcome] = _engine.safe_outcome) -> 
         judge: how one rule is run; tests pass `_engine.outcome`, which lets a crash escape.
     """
     outcomes = _engine.outcomes(run, judge)
+    tables = _tables(run, outcomes)
+    stands_on = coverage(run)
     return Diagnosis(
         run=run.name,
         verdict=verdict(run, outcomes),
-        coverage=coverage(run),
+        coverage=replace(stands_on, gaps=(*stands_on.gaps, *what_if_gaps(run))),
         outcomes=outcomes,
-        tables=_tables(run, outcomes),
-        facts=_facts(run),
+        tables=tables,
+        facts={**_facts(run), **joint_fact(tables)},
     )
 
 
@@ -53,7 +57,7 @@ def _tables(run: Run, outcomes: tuple[Outcome, ...]) -> dict[str, Table]:
     }
     with suppress(NotObservable):  # the coverage says so where no step was traced
         tables["operators"] = operators_table(run)
-    return {**tables, **trace_tables(run)}
+    return {**tables, **trace_tables(run), **what_if_tables(run, outcomes)}
 
 
 def _points(run: Run) -> tuple[SyncPoint, ...]:

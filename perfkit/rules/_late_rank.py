@@ -9,9 +9,11 @@ from statistics import median
 from perfkit.analysis.rank_tables import late_ranks_table, rank_collectives_table, ranks_table
 from perfkit.analysis.ranks import PHASES, Phase, Ranks, Straggler
 from perfkit.base import units
+from perfkit.io._repairs import ENDS_EARLY
 from perfkit.model.diagnosis import Diagnosis, Finding, Outcome, Saving, Verdict
 
 RULE = "late-rank"
+_TOGETHER = "all findings together"
 _WORTH = 0.01
 """Share of a step below which waiting for late ranks is not worth a finding."""
 
@@ -34,7 +36,11 @@ _FIXES: dict[Phase, str] = {
 
 
 def with_ranks(
-    base: Diagnosis, found: Ranks, gaps: Iterable[str] = (), name: str = ""
+    base: Diagnosis,
+    found: Ranks,
+    gaps: Iterable[str] = (),
+    name: str = "",
+    shown: int | None = None,
 ) -> Diagnosis:
     """The diagnosis of one rank with the verdict, finding and tables of all of them.
 
@@ -42,8 +48,10 @@ def with_ranks(
         base: usually of the worst straggler, whose page is the one to read on.
         gaps: traces that could not be used, and why.
         name: of the whole; that of `base` where empty.
+        shown: which rank `base` is, so that whatever is of it alone can say so.
     """
     outcome = _outcome(found)
+    base = base if shown is None else _labelled(base, found, shown)
     tables = {
         "ranks": ranks_table(found),
         "rank_collectives": rank_collectives_table(found),
@@ -59,6 +67,33 @@ def with_ranks(
         tables={**base.tables, **tables},
         facts={**base.facts, **_facts(found)},
     )
+
+
+def _labelled(base: Diagnosis, found: Ranks, shown: int) -> Diagnosis:
+    """The diagnosis of one rank, marked as such: its findings, what it stands on, what it leaves out."""
+    outcomes = tuple(
+        replace(
+            outcome,
+            findings=tuple(
+                replace(finding, evidence={**finding.evidence, "on_rank": shown})
+                for finding in outcome.findings
+            ),
+        )
+        for outcome in base.outcomes
+    )
+    alone = (
+        f"detail of the other ranks: steps, waits, idle time and kernels are told of rank {shown} "
+        f"alone ({found.reports[shown].name})"
+    )
+    coverage = replace(
+        base.coverage,
+        basis=f"{len(found.reports)} ranks; in detail rank {shown}: {base.coverage.basis}",
+        gaps=(alone, *base.coverage.gaps),
+    )
+    facts = {**base.facts, "rank in detail": str(shown)}
+    if _TOGETHER in facts:
+        facts[_TOGETHER] = f"rank {shown}: {facts[_TOGETHER]}"
+    return replace(base, outcomes=outcomes, coverage=coverage, facts=facts)
 
 
 def _outcome(found: Ranks) -> Outcome:
@@ -82,6 +117,7 @@ def _finding(found: Ranks, one: Straggler) -> Finding:
         title=f"Rank {one.rank} comes last to {one.times} of {judged} collectives: "
         f"{_reasons(found, one)}",
         evidence={
+            "kinds": "late rank",
             "rank": one.rank,
             "collectives": one.times,
             "late_by_ns_per_step": one.late_by_ns // found.steps,
@@ -116,7 +152,8 @@ def _verdict(own: Verdict, found: Ranks, outcome: Outcome) -> Verdict:
         f"{units.ns(waiting)} ({waiting / step:.0%}) for later ranks."
     )
     if outcome.state == "not-observable":
-        return replace(own, what=f"{len(found.reports)} ranks. {own.what}")
+        return replace(own, what=f"{_cut_off(found)}{len(found.reports)} ranks. {own.what}")
+    what = _cut_off(found) + what
     if not outcome.findings:
         return replace(own, what=what, why=f"No rank holds up the others. {own.why}")
     worst = next(one for one in found.stragglers if _matters(found, one))
@@ -126,6 +163,19 @@ def _verdict(own: Verdict, found: Ranks, outcome: Outcome) -> Verdict:
         f"{_reasons(found, worst)}."
     )
     return Verdict(what, why, f"{outcome.findings[0].fix}.")
+
+
+def _cut_off(found: Ranks) -> str:
+    """Which ranks' traces are not all there, where some are not."""
+    cut = [
+        str(rank)
+        for rank, report in found.reports.items()
+        if any(gap.partition(": ")[0] in ENDS_EARLY for gap in report.gaps)
+    ]
+    if not cut:
+        return ""
+    named = f"rank {cut[0]}" if len(cut) == 1 else f"{len(cut)} ranks ({', '.join(cut[:8])})"
+    return f"The trace of {named} is cut off: numbers are of what was read. "
 
 
 def _step_ns(found: Ranks) -> float:

@@ -35,7 +35,7 @@ def by_place(points: Iterable[SyncPoint]) -> list[list[SyncPoint]]:
 
 
 def saving(points: list[SyncPoint], limit_ns: int | None) -> Saving:
-    """What all syncs of one place waste together."""
+    """What all syncs of one place waste together, by the model of `sync_costs`."""
     total: Cost = reduce(add, (cost(point) for point in points))
     return total.saving(limit_ns)
 

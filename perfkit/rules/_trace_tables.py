@@ -12,6 +12,7 @@ from perfkit.analysis.device_memory import (
     memory_curve_table,
 )
 from perfkit.analysis.idle_edges import idle_edges_table
+from perfkit.analysis.kernel_modules import kernel_modules, kernel_modules_table
 from perfkit.analysis.kernels import kernel_ops_table, kernels, kernels_table
 from perfkit.analysis.launch_queue import launch_queue_table, queue_over_time_table
 from perfkit.analysis.step_breakdown import step_breakdown_table
@@ -43,6 +44,9 @@ def trace_tables(run: Run) -> dict[str, Table]:
             "launch_queue": launch_queue_table(reading.step_launches),
             "queue_over_time": queue_over_time_table(reading.launched, reading.steps),
         }
+    with suppress(NotObservable):  # modules are named only where with_stack was on
+        modules = kernel_modules(reading.events, reading.steps, reading.work, reading.owner)
+        tables["kernel_modules"] = kernel_modules_table(modules)
     with suppress(NotObservable):  # most traces hold no collective
         tables["communication"] = communication_table(communication(run.events, {}))
     with suppress(NotObservable):  # allocations are recorded only where profile_memory was on

@@ -10,6 +10,7 @@ from perfkit.analysis.steps import typical_step
 from perfkit.analysis.trace_reading import trace_reading
 from perfkit.base import units
 from perfkit.base.errors import NotObservable
+from perfkit.io._repairs import ENDS_EARLY
 from perfkit.model.diagnosis import Finding, Outcome, Verdict
 from perfkit.model.events import Events
 from perfkit.model.run import Run
@@ -17,6 +18,7 @@ from perfkit.model.run import Run
 Pair = tuple[str, Finding]
 
 _WAIT, _COPY = "host-wait-in-step", "blocking-copies"
+_FEW_GPUS = 3
 _DOES = {
     "cuda": "it makes",
     "pretend-cuda": "on CUDA it would make",
@@ -43,6 +45,26 @@ def verdict(run: Run, outcomes: tuple[Outcome, ...]) -> Verdict:
 
 
 def _what(run: Run, pairs: list[Pair]) -> str:
+    return _cut_off(run) + _costs(run, pairs)
+
+
+def _cut_off(run: Run) -> str:
+    """That the trace is not all there, where so: every number is then of a part.
+
+    The part is no stretch of time: Kineto writes operators first and the device's work last.
+    """
+    why = _missing_end(run)
+    if why is None or not isinstance(run.events, Events):
+        return ""
+    read = units.count(len(run.events))
+    return f"The trace is cut off after {read} events ({why}), and these numbers are of those. "
+
+
+def _missing_end(run: Run) -> str | None:
+    return next((gap.why for gap in run.gaps if gap.what in ENDS_EARLY), None)
+
+
+def _costs(run: Run, pairs: list[Pair]) -> str:
     try:
         step = typical_step(run)
     except NotObservable:
@@ -64,17 +86,23 @@ def _busy(run: Run) -> str:
     """How much of it the device works, where a trace of a device shows it."""
     if not isinstance(run.events, Events) or run.device != "cuda":
         return ""
-    idle = trace_reading(run.events).idle
-    if not idle or not idle[0].step_ns:
-        return ""
-    busy = 1 - idle[0].total_ns / idle[0].step_ns
-    return f" with the GPU busy {units.share(busy)} of it"
+    idle = [each for each in trace_reading(run.events).idle if each.step_ns]
+    busy = {each.device: 1 - each.total_ns / each.step_ns for each in idle}
+    if len(busy) < 2:
+        return "".join(f" with the GPU busy {units.share(share)} of it" for share in busy.values())
+    if len(busy) > _FEW_GPUS:
+        low, high = (units.share(pick(busy.values())) for pick in (min, max))
+        return f" with its {len(busy)} GPUs busy {low} to {high} of it"
+    told = [f"GPU {device} {units.share(share)}" for device, share in sorted(busy.items())]
+    return f" with {' and '.join(told)} of it busy"
 
 
 def _duration(run: Run, median_ns: int) -> str:
     """The step's time; under a pretence also what it would be without, where that can be told."""
     if run.device == "cuda":
         return units.ns(median_ns)
+    if run.source == "trace":
+        return f"{units.ns(median_ns)} on a CPU"
     own = run.overhead.get("pretence")
     if own is None:
         return f"{units.ns(median_ns)} on this CPU"
@@ -119,6 +147,10 @@ def _next(pairs: list[Pair]) -> str:
 
 
 def _retry(run: Run) -> str:
+    if run.source == "trace" and _missing_end(run) is not None:
+        return (
+            "Get the whole file: the device's work is written last, and this trace ends before it."
+        )
     if run.source == "trace":
         return "Record the trace where the GPU is, with ProfilerActivity.CUDA and some steps."
     if run.steps:

@@ -11,8 +11,9 @@ Why it hurts
     ones, a batch dictionary moved entry by entry, cost far more than their bytes.
 
 How the saving is estimated
-    The call and the bubble of a synchronisation per copy, plus the bytes at 3 to 12 GB/s. Copies
-    that only may wait count zero at the low end.
+    Where a trace shows launches and kernels, the step is replayed from it with copies that no
+    longer wait. Elsewhere it is the call and the bubble of a synchronisation per copy, plus the
+    bytes at 3 to 12 GB/s. Copies that only may wait count zero at the low end.
 
 When not to act
     For one copy per step that takes little of it; before a deliberate read of results; or when the
@@ -26,8 +27,9 @@ from perfkit.analysis.sync_points import SyncPoint, sync_points
 from perfkit.base import units
 from perfkit.model.diagnosis import Finding
 from perfkit.model.run import Run
-from perfkit.rules import _places
+from perfkit.rules import _places, _replayed
 from perfkit.rules._engine import Looked
+from perfkit.rules._trace_waits import trace_evidence
 
 _WAY = {"h2d": "to the device", "d2h": "to the host", "none": "between devices"}
 
@@ -54,8 +56,12 @@ def _finding(points: list[SyncPoint], run: Run, limit_ns: int | None) -> Finding
         title=f"{count} blocking {noun} {_WAY[main.direction]} per step{size}",
         place=main.site,
         code=_places.code_at(main.site),
-        evidence={"direction": main.direction, **_places.evidence(points)},
-        saving=_places.saving(points, limit_ns),
+        evidence={
+            "direction": main.direction,
+            **_places.evidence(points),
+            **trace_evidence(run, points),
+        },
+        saving=_replayed.without_waits(run, points) or _places.saving(points, limit_ns),
         fix=_places.advice(points),
         confidence=_places.confidence(points, run),
     )

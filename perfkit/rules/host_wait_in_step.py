@@ -13,9 +13,12 @@ Why it hurts
     every time round.
 
 How the saving is estimated
-    Per wait 10 to 20 µs for the call, and 50 to 200 µs of idle device after it; a measured wait
-    replaces the assumed one. Low is the call alone, because a device that never runs dry loses
-    nothing else. It is a range on purpose: published gains lie between nothing and 1.5x.
+    Where a trace shows launches and kernels, the step is replayed from it without the waits of the
+    line: the difference is the range. What several lines save together is a replay of its own,
+    never a sum. Elsewhere it is per wait 10 to 20 µs for the call, and 50 to 200 µs of idle device
+    after it; a measured wait replaces the assumed one. Low is the call alone, because a device that
+    never runs dry loses nothing else. It is a range on purpose: published gains lie between nothing
+    and 1.5x.
 
 When not to act
     When the device is the bottleneck and its queue stays full, when the value is needed to decide
@@ -30,8 +33,9 @@ from perfkit.analysis.sync_points import SyncPoint, sync_points
 from perfkit.base import units
 from perfkit.model.diagnosis import Finding
 from perfkit.model.run import Run
-from perfkit.rules import _places
+from perfkit.rules import _places, _replayed
 from perfkit.rules._engine import Looked
+from perfkit.rules._trace_waits import told, trace_evidence
 
 
 def host_wait_in_step(run: Run) -> Looked:
@@ -50,12 +54,13 @@ def _finding(points: list[SyncPoint], run: Run, limit_ns: int | None) -> Finding
     site = points[0].site
     count = units.count(round(_places.per_step(points), 1))
     times = "once" if count == "1" else f"{count} times"
+    evidence = {**_places.evidence(points), **trace_evidence(run, points)}
     return Finding(
-        title=f"The host waits for the device {times} per step",
+        title=f"The host waits for the device {times} per step{told(evidence)}",
         place=site,
         code=_places.code_at(site),
-        evidence=_places.evidence(points),
-        saving=_places.saving(points, limit_ns),
+        evidence=evidence,
+        saving=_replayed.without_waits(run, points) or _places.saving(points, limit_ns),
         fix=_places.advice(points),
         confidence=_places.confidence(points, run),
     )

@@ -45,7 +45,22 @@ def test_host_time_in_the_shadow_of_a_wait_is_not_on_the_path() -> None:
     assert classes(path) == {"aten": 1, "launch": 5, "kernel": 6, "sync": 4, "python": 1}
 
 
+def test_a_late_start_that_the_launch_call_explains_is_a_launch() -> None:
+    events = drawn("o" + "L" * 150 + "....", steps="a" * 155, s7="." * 149 + "kk")
+    assert "unrecorded" not in classes(critical_path(dependency_graph(events, events.steps())))
+
+
 # What is.
+
+
+def test_a_late_start_on_an_idle_device_is_recorded_by_nobody() -> None:
+    path = path_of("oLL" + "." * 30, s7="." * 200 + "kk")
+    assert classes(path) == {"aten": 1, "launch": 2, "unrecorded": 197, "kernel": 2}
+
+
+def test_a_late_start_behind_another_stream_is_recorded() -> None:
+    path = path_of("oLL.LL" + "." * 30, s7="....." + "k" * 195, s8="." * 200 + "kk")
+    assert "unrecorded" not in classes(path)
 
 
 def test_a_busy_stream_carries_the_path_over_its_gaps() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perfkit.analysis._replay import replay
 from perfkit.analysis.critical_path import critical_path
 from perfkit.analysis.dependency_graph import (
     DependencyGraph,
@@ -41,6 +43,16 @@ def edges(graph: DependencyGraph, kind: EdgeKind) -> list[tuple[int, int, int]]:
     ends, starts = graph.nodes.end[graph.edges.src[of]], graph.nodes.start[graph.edges.dst[of]]
     found = np.stack((ends - graph.begin_ns, starts - graph.begin_ns, graph.edges.delay[of])) // US
     return sorted(tuple(row) for row in found.T.tolist())
+
+
+def visited(graph: DependencyGraph, dur: list[int], delay: list[int]) -> list[int]:
+    """The replay in its plainest form: node by node, edge by edge."""
+    ends = graph.entries.tolist()
+    edges = graph.edges
+    for node, own in enumerate(dur):
+        into = np.flatnonzero(edges.dst == node).tolist()
+        ends[node] = max([ends[node], *(ends[edges.src[e]] + delay[e] for e in into)]) + own
+    return ends
 
 
 # What is no edge, and no graph.
@@ -290,3 +302,23 @@ def test_typical_delays_reproduce_real_steps(trace) -> None:
     events = read_trace(trace)
     errors = [found.error for found in calibrations(events, events.steps())]
     assert statistics.median(errors) <= 0.02
+
+
+@settings(deadline=None)
+@given(PROGRAMS, st.randoms(use_true_random=False))
+def test_a_replay_by_chains_is_the_replay_node_by_node(
+    program: list[tuple[str, int, int]], chance: random.Random
+) -> None:
+    events = as_events(simulate(program).rows)
+    graph = dependency_graph(events, events.steps())
+    dur = [chance.randrange(9_000) for _ in range(len(graph.nodes))]
+    delay = [chance.randrange(9_000) for _ in range(len(graph.edges.src))]
+    found = replay(np.array(dur), graph.edges, np.array(delay), graph.entries)
+    assert found.tolist() == visited(graph, dur, delay)
+
+
+def test_without_full_queues_only_their_edges_go() -> None:
+    full = as_events(simulate([("kernel", 1, 3)] * 1100).rows)
+    graph = dependency_graph(full, full.steps())
+    assert (graph.edges.kind == int(EdgeKind.QUEUE)).any()
+    assert graph.unqueued_ns == graph.span_ns  # the host may run ahead, the device decides

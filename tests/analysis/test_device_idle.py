@@ -102,3 +102,19 @@ def test_queued_work_that_does_not_start_for_long_waits_for_another_stream() -> 
         """)
     )
     assert causes["stream"] == 40
+
+
+def test_a_wait_for_one_device_does_not_drain_another() -> None:
+    events = trace("""
+        step   ssssssssssssssss
+        op     ..aaa........... a=aten::item
+        call   l.Lww.......lL.. l=cudaLaunchKernel w=cudaStreamSynchronize
+        gpu    kkkk.........kkk k=gemm
+        gpu@1  ..kkk.........kk k=gemm
+    """)
+    work = device_work(events)
+    steps = trace_steps(events, work)
+    waits = sync_waits(events, steps, work)
+    found = device_idle(events, steps, work, host_time(events, work), waits)
+    drained = {device.device: device.by_cause().get("sync", 0) // US for device in found}
+    assert drained == {0: 1, 1: 2}  # of device 0 only the time in which the host sat in the wait

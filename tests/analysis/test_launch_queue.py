@@ -83,3 +83,18 @@ def test_the_tables() -> None:
     over_time = queue_over_time_table(found, steps).records()
     assert max(r["queue"] for r in over_time) == 3
     assert [r["time_ns"] for r in over_time] == sorted(r["time_ns"] for r in over_time)
+
+
+def test_what_waits_for_another_device_blocks_nobody() -> None:
+    events = trace(
+        """
+        call   lLlL........ l=cudaLaunchKernel
+        gpu    ......kKk... k=gemm
+        gpu@1  .......k.... k=gemm
+        """,
+        launch={0: 0, 1: 1, 2: 3, 3: 2},
+    )
+    found = launches(events, device_work(events))
+    found.self_check()
+    assert sorted(found.pending.tolist()) == [0, 0, 1, 2]
+    assert int(found.length.max()) == 4

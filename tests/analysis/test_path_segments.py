@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from perfkit.analysis.critical_path import critical_path
 from perfkit.analysis.dependency_graph import dependency_graph
 from perfkit.analysis.path_segments import segments, segments_table
 from perfkit.base.errors import NotObservable
 from perfkit.io.chrome import read_trace
+from perfkit.model.events import StepWindow
 from perfkit.model.syncs import Frame
 from tests.analysis.test_critical_path import path_of
 from tests.kineto_traces import document, launch, needs_corpus, on_device, span, write
@@ -45,8 +48,27 @@ def test_segments_name_the_operator_and_the_line(tmp_path) -> None:
 
 
 def test_segments_without_stacks_have_no_line() -> None:
-    table = segments_table(segments(path_of("oLL...SSSSSSSSSS.", s7="......kkkkkk")))
-    assert table.rows[0] == ("kernel", "gemm", "aten::op", None, None, 1, 6 * US)
+    path = path_of("oLL...SSSSSSSSSS.", s7="......kkkkkk")
+    table = segments_table(segments(path), steps=2, length_ns=path.length_ns)
+    kernel = ("kernel", "gemm", "aten::op", None, None, None, 0.5, 3 * US, 6 / 17)
+    assert table.rows[0] == kernel
+    assert sum(float(row[-1] or 0) for row in table.rows) == pytest.approx(1)
+
+
+def test_loading_is_not_the_work_of_the_operator_it_leads_to(tmp_path) -> None:
+    loader = span("user_annotation", "enumerate(DataLoader)#It.__next__", 0, 40)
+    work = on_device("kernel", "gemm", 60, 10)
+    trace = [
+        loader,
+        span("cpu_op", "aten::mm", 45, 10),
+        *launch(span("", "cudaLaunchKernel", 50, 2), work, 3, 1),
+    ]
+    events = read_trace(write(tmp_path / "t.json", document(trace)))
+    path = critical_path(dependency_graph(events, (StepWindow(0, 0, 80_000),)))
+    path.self_check()
+    assert path.by_class["loading"] == 40 * US
+    (first, *_) = segments(path)
+    assert (first.category, first.name, first.op) == ("loading", "DataLoader", None)
 
 
 def test_segments_are_the_longest_first_and_no_more_than_asked() -> None:

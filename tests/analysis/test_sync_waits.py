@@ -11,8 +11,8 @@ from perfkit.analysis.device_work import device_work
 from perfkit.analysis.sync_waits import WaitCost, blame, sync_records, sync_waits, sync_waits_table
 from perfkit.analysis.trace_steps import trace_steps
 from perfkit.io.chrome import read_trace
-from perfkit.model.events import RUNTIME, Events
-from tests.kineto_traces import needs_corpus
+from perfkit.model.events import RUNTIME, UNKNOWN, Events
+from tests.kineto_traces import document, launch, needs_corpus, on_device, span, write
 from tests.trace_pictures import US, trace
 
 
@@ -113,6 +113,71 @@ def test_the_table_sums_the_calls_of_a_site() -> None:
     (row,) = sync_waits_table(costs * 2, 2).records()
     assert (row["calls"], row["per_step"], row["waited_ns"]) == (2, 1.0, 14 * US)
     assert row["verdict"] == "bubble"
+
+
+def test_a_wait_idles_the_device_it_was_for_and_no_other() -> None:
+    (one,) = _waits(
+        trace("""
+        step   ssssssssssssssss
+        op     ..aaaaaaaaa..... a=aten::item
+        call   l..Lwwwwww..l... l=cudaLaunchKernel w=cudaStreamSynchronize
+        gpu    .kkkkkkkkkkkkkkk k=gemm
+        gpu@1  ....kkkkk....kk. k=gemm
+        """)
+    )
+    assert (one.device, one.idle_ns, one.lost_ns) == (1, 4 * US, 4 * US)
+    assert sync_waits_table([one], 1).records()[0]["device"] == 1
+
+
+def test_a_thread_that_only_ever_launched_on_one_device_waits_for_that_one() -> None:
+    (one,) = _waits(
+        trace(
+            """
+        step   ssssssssssssssss
+        call   l..wwwwwww..l... l=cudaLaunchKernel w=cudaDeviceSynchronize
+        call2  .l..........L... l=cudaLaunchKernel
+        gpu    .kkkkkkkk....kk. k=gemm
+        gpu@1  ..kkkkkkkkkkkkkk k=gemm
+        """,
+            launch={0: 0, 1: 1, 2: 2},
+        )
+    )
+    assert (one.device, one.idle_ns) == (0, 4 * US)
+
+
+def test_of_several_devices_nobody_is_guessed() -> None:
+    (one,) = _waits(
+        trace("""
+        step   ssssssssssssssss
+        call   lLwwwwwwww..l... l=cudaLaunchKernel w=cudaDeviceSynchronize
+        gpu    .kkkkkkkk....... k=gemm
+        gpu@1  ..kkkkkkk....kk. k=gemm
+        """)
+    )
+    assert (one.device, one.idle_ns, one.lost_ns) == (UNKNOWN, None, None)
+    assert blame([one]) == "unknown"
+    assert sync_waits_table([one], 1).records()[0]["device"] is None
+
+
+def test_kinetos_own_record_names_the_device(tmp_path: Path) -> None:
+    calls = [span("", "cudaLaunchKernel", at, 1) for at in (0, 2, 20)]
+    work = [
+        on_device("kernel", "gemm", 1, 8),
+        {**on_device("kernel", "gemm", 3, 6), "pid": 1},
+        {**on_device("kernel", "gemm", 21, 6), "pid": 1},
+    ]
+    events = [
+        event
+        for number, (call, piece) in enumerate(zip(calls, work, strict=True), start=1)
+        for event in launch(call, piece, number, None)
+    ]
+    events.append(span("cuda_runtime", "cudaDeviceSynchronize", 4, 6, correlation=9))
+    told = {"correlation": 9, "cuda_sync_kind": "Context Sync", "stream": -1}
+    record = on_device("cuda_sync", "Context Sync", 4, 6, **told)
+    events.append({**record, "pid": 1, "tid": -1})
+    events.append(span("cpu_op", "aten::add", 0, 30))
+    (one,) = _waits(read_trace(write(tmp_path / "t.json", document(events))))
+    assert (one.device, one.idle_ns) == (1, 12 * US)
 
 
 @needs_corpus("h100_owlv2_large", "h100_qwen1.5_0.5b")

@@ -13,19 +13,19 @@ from perfkit.analysis.what_if import (
     Edit,
     Faster,
     Fused,
+    HostFaster,
     Overlapped,
     Prediction,
     WithoutWaits,
     saving_without_sync,
     what_if,
-    what_if_table,
 )
 from perfkit.base.errors import NotObservable
 from perfkit.io.chrome import read_trace
 from perfkit.model.diagnosis import Saving
 from tests.analysis.test_dependency_graph import PROGRAMS
 from tests.kineto_traces import needs_corpus
-from tests.timelines import US, Command, as_events, drawn, simulate
+from tests.timelines import US, Command, Row, as_events, drawn, simulate
 
 
 def graph_of(host: str, **lanes: str) -> DependencyGraph:
@@ -86,7 +86,47 @@ def test_work_cannot_be_made_slower() -> None:
         what_if(graph, [Faster(rows(graph, NodeKind.KERNEL), 0.5)])
 
 
+@pytest.mark.parametrize("times", [0.5, 0, float("nan")])
+def test_the_host_cannot_be_made_slower(times: float) -> None:
+    with pytest.raises(ValueError, match="slower"):
+        what_if(simulated([("kernel", 2, 30)]), [HostFaster(times)])
+
+
+def test_a_faster_host_saves_nothing_where_the_device_decides() -> None:
+    graph = simulated([("kernel", 2, 100), ("kernel", 2, 100), ("kernel", 2, 100)])
+    assert what_if(graph, [HostFaster(2)]).saving.high_ns == 0
+
+
 # What saves.
+
+
+def test_a_faster_host_saves_python_operators_and_launches_but_no_wait() -> None:
+    graph = simulated([("python", 20, 0), ("op", 40, 0), ("kernel", 2, 50), ("wait", 0, 0)])
+    assert what_if(graph, [HostFaster(2)]).saving == Saving(30 * US, 30 * US, 30 * US, "what-if")
+
+
+def test_only_what_lies_in_the_rows_is_faster() -> None:
+    graph = simulated([("op", 40, 0), ("python", 60, 0), ("kernel", 2, 5)])
+    found = what_if(graph, [HostFaster(float("inf"), named(graph, "aten::op"))])
+    assert found.saving.likely_ns == 40 * US
+
+
+def test_a_captured_wait_is_gone() -> None:
+    program: list[Command] = [("kernel", 10, 3), ("wait", 0, 0), ("python", 50, 0)]
+    graph = simulated([*program, ("kernel", 10, 3), ("python", 40, 0)])
+    calls = (*rows(graph, NodeKind.LAUNCH), *rows(graph, NodeKind.WAIT))
+    # of 2 calls, a wait, 50 µs between and 40 µs after: one call of at most 10 µs and the 40 µs
+    assert what_if(graph, [Captured(calls)]).likely_ns == 50 * US
+
+
+def test_no_graph_takes_over_the_loading_of_data() -> None:
+    loader = Row("user_annotation", "enumerate(DataLoader)#It.__next__", 12, 30, 1)
+    machine = simulate([("kernel", 10, 3), ("python", 40, 0), ("kernel", 10, 3)])
+    events = as_events([*machine.rows, loader])
+    graph = dependency_graph(events, events.steps())
+    found = what_if(graph, [Captured(rows(graph, NodeKind.LAUNCH))])
+    # one call of 10 µs, 30 µs of loading, and the second kernel ends 8 µs later
+    assert (found.before_ns, found.likely_ns) == (60 * US, 48 * US)
 
 
 def test_without_the_wait_python_runs_beside_the_device() -> None:
@@ -186,16 +226,6 @@ def test_a_saving_is_per_step() -> None:
     assert what_if(graph, ()).before_ns == round(graph.span_ns / 4)
 
 
-def test_the_table_replays_each_group_jointly() -> None:
-    graph = simulated([("kernel", 2, 50), ("wait", 0, 0), ("python", 40, 0), ("kernel", 2, 50)])
-    edit = WithoutWaits(rows(graph, NodeKind.WAIT))
-    table = what_if_table(graph, [("no wait", [edit]), ("as it is", [])])
-    assert table.rows == (
-        ("no wait", 155 * US, 106 * US, 106 * US, 106 * US),
-        ("as it is", 155 * US, 155 * US, 155 * US, 155 * US),
-    )
-
-
 # Laws.
 
 
@@ -234,6 +264,7 @@ def test_no_edit_makes_it_slower(program: list[Command], data: st.DataObject) ->
     kinds: tuple[type[Edit], ...] = (WithoutWaits, Fused, Overlapped, Captured)
     edits: list[Edit] = [kind(data.draw(every)) for kind in kinds]
     edits.append(Faster(data.draw(every), data.draw(st.floats(1, 10))))
+    edits.append(HostFaster(data.draw(st.floats(1, 10)), data.draw(st.none() | every)))
     for chosen in ([edit] for edit in edits):
         what_if(graph, chosen).self_check()
     what_if(graph, edits).self_check()

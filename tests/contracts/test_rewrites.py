@@ -93,7 +93,7 @@ def test_the_chosen_form_is_declared_and_can_run(name: str) -> None:
 def test_an_exact_form_equals_the_found_code(
     name: str, form: Form, case: Case, dtype: torch.dtype
 ) -> None:
-    why_not = form.unavailable(*case.make(0))
+    why_not = form.unavailable(*_tree.fresh(case.make(0), dtype))
     if why_not:
         pytest.skip(why_not)
     proof = _parity.case_parity(rewrite(name), form, case, dtype)

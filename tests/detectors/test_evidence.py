@@ -59,3 +59,16 @@ def test_what_follows_the_forward_belongs_to_it_when_a_backward_comes():
     assert [(s.phase, s.count) for s in evidence.records()] == [
         ("forward", 1), ("other", 1), ("backward", 1),
     ]  # fmt: skip
+
+
+def test_what_was_seen_first_stays_first_when_its_phase_is_settled():
+    evidence = Evidence()
+    evidence.step = 0
+    for op, forward in (("loss", False), ("model", True)):
+        evidence.in_forward = forward
+        evidence(hit(op=op))
+    evidence.settle("other")
+    assert [(sync.op, sync.phase) for sync in evidence.records()] == [
+        ("loss", "other"),
+        ("model", "forward"),
+    ]

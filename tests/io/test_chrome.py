@@ -3,6 +3,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,28 @@ def test_digits_beyond_a_float_are_kept(tmp_path: Path) -> None:
         '"ts": 1,', '"ts": 1712195495505848.619,'
     )
     assert read(tmp_path, text.encode()).start.tolist() == [1_712_195_495_505_848_619]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ["1712195495505848.619", "1712195495505848.621", "1712195495505849.002"],
+        ["9999999999999.999", "10000000000000.001", "10000000000000.003"],
+        ["1712195495505848.61", "11712195495505848.621", "1712195495505849.0021"],
+    ],
+    ids=["equally long", "growing", "equally long together"],
+)
+def test_digits_beyond_a_float_stay_with_their_event(tmp_path: Path, written: list[str]) -> None:
+    spans = [span("cpu_op", f"op{i}", 7_000 + i, 1) for i in range(3)]
+    text = json.dumps(document(spans))
+    for i, time in enumerate(written):
+        text = text.replace(f'"ts": {7_000 + i}', f'"ts": {time}')
+    path = tmp_path / "t.json"
+    path.write_text(text)
+    events = read_trace(path)
+    exact = {f"op{i}": round(Decimal(time) * 1000) for i, time in enumerate(written)}
+    found = {events.name_of(row): int(events.start[row]) for row in range(len(events))}
+    assert found == {name: ns for name, ns in exact.items() if abs(ns) < 2**62}
 
 
 def test_large_whole_microseconds_stay_exact(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from perfkit.io import trace_frames
 from perfkit.io.trace_frames import Around, user_frames
 from perfkit.model.syncs import Frame
 from tests.trace_pictures import trace
@@ -51,3 +53,19 @@ def test_the_outermost_operator() -> None:
     call = int(np.flatnonzero(events.of(["cuda_runtime"]))[0])
     assert around.outermost_op(call) == "aten::linear"
     assert around.outermost_op(-1) is None
+
+
+def test_blocks_of_any_size_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = trace("""
+        py    ooooooooooooo. o=train.py(1):~main
+        py    ..iiii.jj.kk.. i=model.py(7):~forward j=model.py(9):~loss k=model.py(11):~step
+        op    ...aa..b...c.. a=aten::mm b=aten::add c=aten::mul
+    """)
+    rows = range(len(events))
+    around = Around(events)
+    found = [(around.frames(row), around.outermost_op(row)) for row in rows]
+    assert len(set(found)) > 4
+    for size in (1, 2, 3):
+        monkeypatch.setattr(trace_frames, "_BLOCK", size)
+        around = Around(events)
+        assert [(around.frames(row), around.outermost_op(row)) for row in rows] == found

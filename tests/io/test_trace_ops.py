@@ -49,6 +49,23 @@ def test_host_time_with_and_without_children(tmp_path: Path) -> None:
     assert (addmm.calls, addmm.total_ns, addmm.self_ns) == (2, 300_000, 300_000)
 
 
+def test_what_is_not_counted_is_no_parent_either(tmp_path: Path) -> None:
+    spans = [
+        span("cpu_op", "train", 0, 100),
+        span("cpu_op", "aten::linear", 10, 50),
+        span("cpu_op", "aten::t", 15, 10),
+        span("cpu_op", "aten::addmm", 30, 20),
+    ]
+    events = read_trace(write(tmp_path / "t.json", document(spans)))
+    counted = ~events.named(["aten::linear"])
+    found = {stat.name: (stat.total_ns, stat.self_ns) for stat in trace_ops(events, counted)}
+    assert found == {
+        "train": (100_000, 70_000),
+        "aten::t": (10_000, 10_000),
+        "aten::addmm": (20_000, 20_000),
+    }
+
+
 def test_a_call_inside_one_of_its_own_name_counts_once(tmp_path: Path) -> None:
     spans = [span("cpu_op", "aten::to", 0, 10), span("cpu_op", "aten::to", 2, 6)]
     to = stats(tmp_path, spans)["host", "aten::to"]

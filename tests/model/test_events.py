@@ -4,7 +4,7 @@ from pathlib import Path
 
 from perfkit.io.chrome import read_trace
 from perfkit.model.events import DEVICE_WORK, Events, StepWindow
-from tests.kineto_traces import document, gpu_events, span, write
+from tests.kineto_traces import document, gpu_events, launch, on_device, span, write
 
 
 def events_of(tmp_path: Path, *spans: dict[str, object]) -> Events:
@@ -37,6 +37,37 @@ def test_a_short_last_step_with_an_operator_stays(tmp_path: Path) -> None:
     ops = span("cpu_op", "aten::add", 10, 10), span("cpu_op", "aten::add", 101, 1)
     steps = events_of(tmp_path, mark(0, 0, 100), mark(1, 100, 3), *ops).steps()
     assert [step.number for step in steps] == [0, 1]
+
+
+def many_operators(*at: float) -> list[dict[str, object]]:
+    return [span("cpu_op", "aten::add", ts + i, 1) for ts in at for i in range(50)]
+
+
+def test_a_last_mark_with_a_trace_of_the_programs_end_is_no_step(tmp_path: Path) -> None:
+    left = span("cpu_op", "PythonDispatchMode", 201, 1)
+    marks = mark(0, 0, 100), mark(1, 100, 100), mark(2, 200, 3)
+    steps = events_of(tmp_path, *marks, left, *many_operators(10, 110)).steps()
+    assert [step.number for step in steps] == [0, 1]
+
+
+def test_a_last_step_that_lasts_stays_however_few_its_operators(tmp_path: Path) -> None:
+    left = span("cpu_op", "aten::add", 201, 1)
+    marks = mark(0, 0, 100), mark(1, 100, 100), mark(2, 200, 30)
+    steps = events_of(tmp_path, *marks, left, *many_operators(10, 110)).steps()
+    assert [step.number for step in steps] == [0, 1, 2]
+
+
+def test_a_short_last_step_that_replays_a_graph_stays(tmp_path: Path) -> None:
+    started = launch(
+        span("", "cudaGraphLaunch", 201, 1), on_device("kernel", "node", 203, 40), 7, None
+    )
+    before = launch(
+        span("", "cudaLaunchKernel", 101, 1), on_device("kernel", "gemm", 110, 40), 6, None
+    )
+    marks = mark(0, 0, 100), mark(1, 100, 100), mark(2, 200, 3)
+    own = span("cpu_op", "replay", 200.5, 2)
+    steps = events_of(tmp_path, *marks, own, *before, *started, *many_operators(10, 110)).steps()
+    assert [step.number for step in steps] == [0, 1, 2]
 
 
 def test_marks_of_steps_that_ran_on_the_device_alone_stay(tmp_path: Path) -> None:

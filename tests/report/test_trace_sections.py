@@ -81,6 +81,21 @@ def test_a_wait_names_its_line_both_costs_and_the_verdict() -> None:
     ]  # fmt: skip
 
 
+def test_of_several_devices_the_one_that_was_waited_for_is_named() -> None:
+    (grid,) = _block(
+        "sync_waits",
+        _diagnosed("""
+        step   ssssssssssssssssssss
+        op     ..aaaaaaaa.......... a=aten::item
+        call   l..Lwwwww.l......... l=cudaLaunchKernel w=cudaStreamSynchronize
+        gpu    .kkkkkkkkkkkkkkkkkkk k=gemm
+        gpu@1  ....kkkkk...kk...... k=gemm
+        """),
+    ).parts
+    assert isinstance(grid, Grid)
+    assert (grid.rows[0][5].text, grid.rows[0][5].detail) == ("3 µs", "of device 1")
+
+
 def test_a_trace_without_waits_says_so() -> None:
     block = _block("sync_waits", _diagnosed("step ss\ncall l. l=cudaLaunchKernel\ngpu .k k=g"))
     assert isinstance(block.parts[0], Text)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from perfkit.analysis.trace_run import trace_run
 from perfkit.base.errors import NotObservable
 from perfkit.rules.blocking_copies import blocking_copies
 from tests.draw import copy, draw, item
 from tests.sample_runs import ctr_run, lens_run
+from tests.timelines import US, Row, Simulator, as_events
 
 
 def test_silent_on_reads_of_single_values() -> None:
@@ -56,3 +58,24 @@ def test_copies_to_the_host_are_told_from_reads_by_their_kind() -> None:
 def test_the_found_programs() -> None:
     assert [f.evidence["per_step"] for f in blocking_copies(ctr_run()).findings] == [61, 1]
     assert [f.evidence["per_step"] for f in blocking_copies(lens_run()).findings] == [143]
+
+
+def test_a_copy_in_a_trace_is_replayed_without_its_wait() -> None:
+    machine = Simulator()
+    machine.kernel(4, 80)
+    machine.python(6)
+    start = machine.now
+    machine.kernel(4, 10)
+    work, call = machine.rows[-1], machine.rows[-2]
+    work.category, work.name = "gpu_memcpy", "Memcpy DtoH (Device -> Pageable)"
+    call.name, call.dur = "cudaMemcpyAsync", machine.ends[-1] + 5 - start
+    machine.now = start + call.dur
+    machine.rows.append(Row("cpu_op", "aten::copy_", start, call.dur, 1))
+    machine.python(40)
+    machine.kernel(4, 30)
+    machine.step(0)
+    (finding,) = blocking_copies(trace_run(as_events(machine.rows), "copy")).findings
+    assert finding.saving is not None
+    assert finding.saving.method == "replayed from the trace without the wait (what-if)"
+    assert finding.saving.likely_ns == 49 * US  # the return, the Python and the last launch
+    assert finding.evidence["verdict"] == "bubble"

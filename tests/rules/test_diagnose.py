@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from perfkit.analysis.trace_graph import trace_graph
+from perfkit.analysis.trace_run import trace_run
+from perfkit.io.chrome import read_trace
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.run import Run
 from perfkit.rules import _engine, diagnose
 from perfkit.rules._engine import Looked
 from tests.draw import copy, draw, item
+from tests.kineto_traces import document, gpu_events, span, write
 from tests.sample_runs import ctr_run, hostile_run, lens_run
+from tests.trace_pictures import trace
 
 
 def _diagnosed(run: Run) -> Diagnosis:
@@ -122,3 +128,103 @@ def test_a_program_that_failed_is_said_to_have_failed() -> None:
 def test_what_the_pretence_costs_stands_beside_the_step_time() -> None:
     run = replace(draw("step  bbbb.dddd", device="pretend-cuda"), overhead={"pretence": 2.0})
     assert "about 2 µs on this CPU (4 µs under the pretence)" in _diagnosed(run).verdict.what
+
+
+def test_a_trace_that_is_cut_off_says_so_in_the_verdict_itself(tmp_path: Path) -> None:
+    text = json.dumps(document(gpu_events()))
+    whole, cut = (
+        trace_run(read_trace(write(tmp_path / name, part.encode())), "t")
+        for name, part in (("whole.json", text), ("cut.json", text[: len(text) * 2 // 3]))
+    )
+    assert "cut off" not in _diagnosed(whole).verdict.what
+    verdict = _diagnosed(cut).verdict
+    start = f"The trace is cut off after {len(cut.events)} events (the JSON stops in the middle)"
+    assert verdict.what.startswith(start)
+    assert "A step takes" in verdict.what
+
+
+def test_a_cut_trace_without_a_device_asks_for_the_whole_file(tmp_path: Path) -> None:
+    ops = [span("cpu_op", "aten::add", at, 1) for at in range(20)]
+    text = json.dumps(document(ops))
+    run = trace_run(read_trace(write(tmp_path / "cut.json", text[:-40].encode())), "t")
+    assert _diagnosed(run).verdict.next.startswith("Get the whole file")
+
+
+def test_a_foreign_trace_is_not_said_to_come_from_this_machine() -> None:
+    verdict = _diagnosed(trace_run(trace("step ss\nop a. a=aten::mm"), "t")).verdict
+    assert verdict.what == "A step takes 2 µs on a CPU."
+
+
+def test_several_devices_are_told_one_by_one_and_many_as_a_range() -> None:
+    def what(*devices: str) -> str:
+        rows = "\n".join(f"gpu@{i} {cells} k=g" for i, cells in enumerate(devices))
+        return _diagnosed(
+            trace_run(trace(f"step ssss\ncall l... l=cudaLaunchKernel\n{rows}"), "t")
+        ).verdict.what
+
+    assert what(".kkk", "..k.").startswith(
+        "A step takes 4 µs with GPU 0 75% and GPU 1 25% of it busy"
+    )
+    assert "with its 4 GPUs busy 25% to 75% of it" in what(".kkk", "..k.", "..k.", "..kk")
+
+
+# Critical path and what-if.
+
+
+WAITING = """
+    step  ssssssssssssssssssssssss
+    op    .aaaaaa......bbbbbbb.... a=aten::item b=aten::nonzero
+    call  l..wwww.....l..wwww..... l=cudaLaunchKernel w=cudaStreamSynchronize
+    gpu   .kkkkk.......kkkkk...... k=gemm
+"""
+REPLAYED = {"critical_path", "path_segments", "replay", "what_if"}
+
+
+@pytest.mark.parametrize(
+    "run",
+    [Run("empty"), ctr_run(), trace_run(trace("op aaa a=aten::mm"), "cpu")],
+    ids=["empty", "pretend", "cpu"],
+)
+def test_without_launches_there_is_no_critical_path(run: Run) -> None:
+    found = _diagnosed(run)
+    assert not REPLAYED & set(found.tables)
+    assert not any(gap.startswith("what-if") for gap in found.coverage.gaps)
+
+
+def test_a_trace_with_launches_has_path_and_what_if() -> None:
+    found = _diagnosed(trace_run(trace(WAITING), "drawn"))
+    assert set(found.tables) >= REPLAYED
+    path = found.tables["critical_path"].records()
+    assert sum(int(row["path_ns"] or 0) for row in path) == 24_000
+    assert not any(gap.startswith("what-if") for gap in found.coverage.gaps)
+
+
+def test_all_findings_together_are_one_replay_and_no_sum() -> None:
+    found = _diagnosed(trace_run(trace(WAITING), "drawn"))
+    findings = [f for _, f in found.findings() if f.saving and "replayed" in f.saving.method]
+    assert len(findings) > 1
+    records = found.tables["what_if"].records()
+    (joint,) = [row for row in records if row["edit"] == "all findings together"]
+    now, likely = int(joint["before_ns"] or 0), int(joint["likely_ns"] or 0)
+    best = max(f.saving.likely_ns for f in findings if f.saving)
+    assert now - likely >= best
+    assert found.facts["all findings together"].startswith("24 µs → ")
+
+
+def test_gaps_that_nobody_recorded_silence_the_what_if_and_are_told() -> None:
+    lost = WAITING + "    gpu2  " + "." * 250 + "kk k=late\n"
+    found = _diagnosed(trace_run(trace(lost, launch={0: 0, 1: 1, 2: 0}), "drawn"))
+    assert "what_if" not in found.tables
+    assert "critical_path" in found.tables
+    (gap,) = [gap for gap in found.coverage.gaps if gap.startswith("what-if")]
+    assert "nothing recorded says what for" in gap
+
+
+def test_a_long_trace_says_on_how_many_steps_the_replay_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trace_graph, "__defaults__", (3,))
+    steps = "step ssssss.ssssss.ssssss\ncall l......l......l..... l=cudaLaunchKernel\n"
+    found = _diagnosed(trace_run(trace(steps + "gpu  .kkk....kkk....kkk... k=g"), "drawn"))
+    (gap,) = [gap for gap in found.coverage.gaps if gap.startswith("what-if")]
+    assert "1 of 3 steps" in gap

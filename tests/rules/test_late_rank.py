@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from perfkit.analysis.ranks import ranks
-from perfkit.model.diagnosis import Coverage, Diagnosis, Verdict
+from perfkit.model.diagnosis import Coverage, Diagnosis, Finding, Outcome, Verdict
 from perfkit.rules._late_rank import RULE, with_ranks
 from tests.rank_traces import NS, ranks_of
 
@@ -92,3 +94,29 @@ def test_a_rank_without_a_common_collective_is_told(tmp_path):
 def test_the_diagnosis_survives_json(tmp_path):
     found = judged(tmp_path, "0  B.kkAAAAA\n1  B.kkkkkkA")
     assert Diagnosis.from_json(found.to_json()).to_json() == found.to_json()
+
+
+def test_what_is_of_one_rank_alone_says_so(tmp_path):
+    own = Outcome("rule", "found", None, (Finding("Waits", evidence={"per_step": 2}),))
+    base = replace(BASE, outcomes=(own,), facts={"all findings together": "2 ms"})
+    found = with_ranks(base, ranks(ranks_of(tmp_path, "0  B.kkAAAAA\n1  B.kkkkkkA")), shown=1)
+    late, alone = found.outcomes
+    assert [finding.evidence.get("on_rank") for finding in late.findings] == [None]
+    assert alone.findings[0].evidence == {"per_step": 2, "on_rank": 1}
+    assert found.coverage.basis == "2 ranks; in detail rank 1: a trace"
+    assert any(gap.startswith("detail of the other ranks: ") for gap in found.coverage.gaps)
+    assert found.facts["rank in detail"] == "1"
+    assert found.facts["all findings together"] == "rank 1: 2 ms"
+
+
+def test_without_a_rank_in_detail_nothing_is_labelled(tmp_path):
+    found = judged(tmp_path, "0  kkA.B\n1  kkA.B")
+    assert "rank in detail" not in found.facts
+    assert found.coverage.basis == "a trace"
+
+
+def test_a_rank_whose_trace_is_cut_off_is_named_in_the_verdict(tmp_path):
+    whole, cut = ranks_of(tmp_path, "0  kkA.B\n1  kkA.B")
+    cut = replace(cut, gaps=("the end of the trace is missing: the gzip stream stops early",))
+    found = with_ranks(BASE, ranks([whole, cut]))
+    assert found.verdict.what.startswith("The trace of rank 1 is cut off: ")

@@ -63,6 +63,9 @@ def _facts(finding: Finding) -> tuple[tuple[str, str], ...]:
         facts.append(
             ("Host waited", f"{_words.duration(evidence['blocked_ns'])} per step, measured")
         )
+    if evidence.get("idle_ns") is not None and evidence.get("verdict"):
+        idle = f"{_words.duration(evidence['idle_ns'])} per step ({evidence['verdict']})"
+        facts.append(("Device idle after it", idle))
     if evidence.get("nbytes") is not None:
         facts.append(("Bytes moved", f"{_words.size(evidence['nbytes'])} per step"))
     if evidence.get("ns_per_launch") is not None:
@@ -70,6 +73,7 @@ def _facts(finding: Finding) -> tuple[tuple[str, str], ...]:
     for key, label in (
         ("most_called", "Most called"),
         ("caller", "Called from"),
+        ("inside", "Inside"),
         ("stack", "Reached by"),
     ):
         if evidence.get(key):

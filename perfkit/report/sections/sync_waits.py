@@ -32,7 +32,10 @@ def section(diagnosis: Diagnosis) -> Block | None:
         Head("To win", "number"),
         Head("Verdict"),
     )
-    rows, more = capped([_row(row, names) for row in records], _ROWS)
+    idle = diagnosis.tables.get("device_idle")
+    devices = {row["device"] for row in idle.records()} if idle else set()
+    several = len({*devices, *(row.get("device") for row in records)}) > 1
+    rows, more = capped([_row(row, names, several) for row in records], _ROWS)
     lead = (
         "Over the whole trace. Queue drain: the host waited for a busy device, nearly free. Bubble: "
         "the device ran dry because of the wait. CPU-bound: the device was idle before the wait "
@@ -41,7 +44,7 @@ def section(diagnosis: Diagnosis) -> Block | None:
     return Block("waits", title, (Grid(heads, rows, more),), lead, "Wait costs")
 
 
-def _row(row: dict[str, Value], names: dict[str, str]) -> tuple[Cell, ...]:
+def _row(row: dict[str, Value], names: dict[str, str], several: bool) -> tuple[Cell, ...]:
     line = Cell("–")
     if row["file"] is not None:
         file = str(row["file"])
@@ -52,7 +55,12 @@ def _row(row: dict[str, Value], names: dict[str, str]) -> tuple[Cell, ...]:
         Cell(str(row["call"])),
         Cell(_words.per_step(row["calls"])),
         Cell(_words.duration(row["waited_ns"])),
-        Cell(_words.duration(row["idle_ns"])),
+        Cell(_words.duration(row["idle_ns"]), detail=_device(row) if several else ""),
         Cell(_words.duration(row["lost_ns"])),
         Cell(str(row["verdict"])),
     )
+
+
+def _device(row: dict[str, Value]) -> str:
+    device = row.get("device")
+    return "of an unknown device" if device is None else f"of device {device}"

@@ -7,6 +7,7 @@ from perfkit.model.diagnosis import Diagnosis, Finding
 from perfkit.report import _words
 from perfkit.report._findings import Ranked, ranked
 from perfkit.report.blocks import Block, Cell, Grid, Head, Hero, Text, Tile, capped
+from perfkit.report.sections._rank_tiles import rank_tiles
 
 ORDER = 10
 _SITES = 5
@@ -23,6 +24,9 @@ def section(diagnosis: Diagnosis) -> Block:
 
 
 def _tiles(diagnosis: Diagnosis) -> tuple[Tile, ...]:
+    ranks = diagnosis.tables.get("ranks")
+    if ranks is not None and ranks.rows:
+        return rank_tiles(ranks)
     tiles = [_step(diagnosis)]
     by_rule = {outcome.rule: outcome for outcome in diagnosis.outcomes}
     for rule in (rule for rule in _words.RULES if rule in by_rule):
@@ -34,11 +38,25 @@ def _tiles(diagnosis: Diagnosis) -> tuple[Tile, ...]:
             tiles.append(Tile(label, _words.per_step(count), detail))
         else:
             tiles.append(Tile(label, "–", _words.STATES[outcome.state]))
+    joint = _joint(diagnosis)
+    if joint is not None:
+        return (*tiles, joint)
     waste = _words.total([f for rule, f in diagnosis.findings() if rule in _words.RULES])
     if waste:
         label = f"estimated cost{_words.on_device(diagnosis)}, per step"
         tiles.append(Tile(label, _words.likely(waste), f"range {_words.span(waste)}"))
     return tuple(tiles)
+
+
+def _joint(diagnosis: Diagnosis) -> Tile | None:
+    """The step without all findings, where it was replayed: their costs overlap and never add up."""
+    table = diagnosis.tables.get("what_if")
+    for row in table.records() if table else ():
+        if row["edit"] == "all findings together":
+            low, high = (_words.duration(row[name]) for name in ("low_ns", "high_ns"))
+            label = "step without all findings"
+            return Tile(label, _words.duration(row["likely_ns"]), f"{low} to {high}, replayed")
+    return None
 
 
 def _step(diagnosis: Diagnosis) -> Tile:

@@ -1,0 +1,13 @@
+"""What a recording lacks, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something missing, dropped, repaired or not looked at: `what`, and `why`."""
+
+    what: str
+    why: str
