@@ -11,6 +11,8 @@ the form must have one.
 
 from __future__ import annotations
 
+import functools
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -70,10 +72,14 @@ def evaluate(form: Form, inputs: Inputs, backward: bool = True) -> Result:
 
 
 def cotangent(tensor: Tensor) -> Tensor:
-    """Fixed weights of the output's elements, never zero, the same in every dtype."""
-    generator = torch.Generator().manual_seed(tensor.numel())
-    weights = 0.5 + torch.rand(tensor.shape, generator=generator)
-    return weights.to(tensor.device, tensor.dtype)
+    """Fixed weights of the output's elements, never zero, the same in every dtype. Not to be changed."""
+    return _weights(tuple(tensor.shape)).to(tensor.device, tensor.dtype)
+
+
+@functools.lru_cache(maxsize=4)  # drawing millions of numbers would drown the times of the forms
+def _weights(shape: tuple[int, ...]) -> Tensor:
+    generator = torch.Generator().manual_seed(math.prod(shape))
+    return 0.5 + torch.rand(shape, generator=generator)
 
 
 def parity(
@@ -114,7 +120,7 @@ def _compare_outputs(exact: Any, given: Any, limit: float) -> tuple[float | None
     for mine, right in zip(ours, theirs, strict=True):
         if not isinstance(right, Tensor):
             if isinstance(right, float):
-                right, mine = torch.tensor(right, dtype=torch.float64), torch.tensor(mine)
+                right, mine = (torch.tensor(n, dtype=torch.float64) for n in (right, mine))
             elif mine != right:
                 return None, f"{mine!r} instead of {right!r}"
             else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -18,8 +19,13 @@ def mapped(change: Callable[[Tensor], Tensor], tree: Any) -> Any:
         return type(tree)(*(mapped(change, value) for value in tree))
     if isinstance(tree, (list, tuple)):
         return type(tree)(mapped(change, value) for value in tree)
-    if isinstance(tree, dict):
+    if type(tree) is dict:
         return {key: mapped(change, value) for key, value in tree.items()}
+    if isinstance(tree, MutableMapping):  # of a class of its own, which programs rely on
+        new = copy.copy(tree)
+        for key, value in tree.items():
+            new[key] = mapped(change, value)
+        return new
     if is_dataclass(tree) and not isinstance(tree, type):
         names = [f.name for f in fields(tree) if f.init]
         return replace(tree, **{name: mapped(change, getattr(tree, name)) for name in names})
@@ -28,7 +34,7 @@ def mapped(change: Callable[[Tensor], Tensor], tree: Any) -> Any:
 
 def leaves(tree: Any) -> Iterator[Any]:
     """Tensors and plain values, in a fixed order."""
-    if isinstance(tree, dict):
+    if isinstance(tree, MutableMapping):
         tree = list(tree.values())
     elif is_dataclass(tree) and not isinstance(tree, type):
         tree = [getattr(tree, f.name) for f in fields(tree)]
