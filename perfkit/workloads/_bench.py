@@ -16,7 +16,7 @@ import multiprocessing
 import resource
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from typing import Any
@@ -25,6 +25,8 @@ import torch
 
 from perfkit.base import plugins
 from perfkit.base.errors import PerfkitError
+from perfkit.detectors.evidence import Hit, listening
+from perfkit.pretend import pretend_cuda
 from perfkit.rewrites._counting import Counts
 
 ROOM = "perfkit.workloads"
@@ -94,7 +96,9 @@ def measured_apart(workload: str, settings: Mapping[str, str], device: str) -> M
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(theirs, _bench(workload).__name__, dict(settings), device))
+    child = context.Process(
+        target=_child, args=(theirs, _bench(workload).__name__, dict(settings), device)
+    )
     child.start()
     theirs.close()
     try:
@@ -108,6 +112,20 @@ def measured_apart(workload: str, settings: Mapping[str, str], device: str) -> M
     if kind == "mistake":
         raise PerfkitError(answer, f"perfkit bench {workload} --options lists what can be set")
     return answer if kind == "measured" else Measured(failed=answer)
+
+
+def counted(run: Callable[[], object]) -> Counts:
+    """What a program asks of a CUDA device while it runs, counted on the pretend one.
+
+    Args:
+        run: makes its own tensors on the device `cuda`.
+    """
+    hits: list[Hit] = []
+    with pretend_cuda() as pretence, listening(hits.append):
+        run()
+        dispatched = pretence.dispatched
+    copies = sum(hit.count for hit in hits if hit.direction == "h2d")
+    return Counts(dispatched, sum(hit.count for hit in hits) - copies, copies)
 
 
 def _child(pipe: Any, module: str, settings: dict[str, str], device: str) -> None:
