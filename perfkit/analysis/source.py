@@ -41,12 +41,14 @@ class Source:
         function: qualified name of what it stands in, `SMoE.forward`; "" at module level.
         lines: the statement with three lines on either side.
         loop: line of the innermost `for` or `while` around it in the same function; None outside.
+        loop_text: that line; empty outside.
     """
 
     code: str
     function: str
     lines: tuple[SourceLine, ...]
     loop: int | None = None
+    loop_text: str = ""
 
 
 def source_at(place: Frame | None) -> Source | None:
@@ -69,7 +71,8 @@ def source_at(place: Frame | None) -> Source | None:
     if len(code) > _CODE_CHARACTERS:
         code = code[:_CODE_CHARACTERS].rstrip() + " …"
     function, loop = index.functions.get(place.line, ""), index.loops.get(place.line)
-    return Source(code, function, context, loop)
+    header = lines[loop - 1].strip()[:_CODE_CHARACTERS] if loop else ""
+    return Source(code, function, context, loop, header)
 
 
 def _lines(file: str) -> list[str]:

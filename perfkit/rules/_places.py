@@ -8,6 +8,7 @@ from functools import reduce
 from operator import add
 
 from perfkit.analysis.advice import fitting
+from perfkit.analysis.ready_rewrites import ready_rewrite
 from perfkit.analysis.source import source_at
 from perfkit.analysis.sync_costs import Cost, cost
 from perfkit.analysis.sync_points import SyncPoint, stack_text, watched_steps
@@ -53,6 +54,11 @@ def advice(points: list[SyncPoint]) -> str:
     if own is None or own == general:
         own = fitting(kind, source_at(points[0].site)) or general
     return _sentence(own or "")
+
+
+def rewrite(points: list[SyncPoint]) -> str | None:
+    """Id of the shipped rewrite that fits; None where none is recognised."""
+    return ready_rewrite(points[0].kind, source_at(points[0].site))
 
 
 def _sentence(text: str) -> str:

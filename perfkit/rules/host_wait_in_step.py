@@ -62,5 +62,6 @@ def _finding(points: list[SyncPoint], run: Run, limit_ns: int | None) -> Finding
         evidence=evidence,
         saving=_replayed.without_waits(run, points) or _places.saving(points, limit_ns),
         fix=_places.advice(points),
+        rewrite=_places.rewrite(points),
         confidence=_places.confidence(points, run),
     )

@@ -79,5 +79,5 @@ def _facts(finding: Finding) -> tuple[tuple[str, str], ...]:
         if evidence.get(key):
             facts.append((label, str(evidence[key])))
     if finding.rewrite:
-        facts.append(("Ready rewrite", finding.rewrite))
+        facts.append(("Ready rewrite", f"perfkit rewrites {finding.rewrite}"))
     return tuple(facts)
