@@ -165,8 +165,8 @@ def show(console: Console, row: dict[str, Any]) -> None:
     if row["counts"]:
         counts = row["counts"]
         console.print(
-            f"  {counts['device_ops']} device ops, {counts['syncs']} syncs, "
-            f"{counts['copies']} copies"
+            f"  {units.count(counts['device_ops'])} device ops, "
+            f"{units.count(counts['syncs'])} syncs, {units.count(counts['copies'])} copies"
         )
     quality = [
         f"{key} {'–' if v is None else format(v, '.4g')}" for key, v in row["quality"].items()

@@ -51,7 +51,7 @@ def _hero(workload: str, rows: Rows) -> Hero:
     if (best["times_found"] or 0) > 1:
         what = f"{what[:-1]}, {best['times_found']:.3g} times as fast as found."
     escaped = [name(row) for row in done if row["escaped"]]
-    why = "Exact." if not best["approximate"] else f"Approximate: {'; '.join(best['approximate'])}."
+    why = _why(rows[0], best)
     after = (
         f"A timer around the call alone would miss device time of {', '.join(escaped)}."
         if escaped
@@ -59,6 +59,22 @@ def _hero(workload: str, rows: Rows) -> Hero:
     )
     tiles = tuple(Tile(name(row), _time(row["completed_s"]), _counted(row)) for row in done[:4])
     return Hero(what, why, after, tiles)
+
+
+def _why(first: Mapping[str, Any], best: Mapping[str, Any]) -> str:
+    """What the fastest asks of the device instead, and whether its results are the same."""
+    same = "Results are those of the found program but for rounding."
+    if best["approximate"]:
+        same = f"Results differ: {'; '.join(best['approximate'])}."
+    before, after = first["counts"], best["counts"]
+    if best is first or not before or not after:
+        return same
+    parts = [
+        f"{units.count(after[key])} {word} instead of {units.count(before[key])}"
+        for key, word in (("device_ops", "device operators"), ("syncs", "syncs"))
+        if after[key] != before[key]
+    ]
+    return f"{', '.join(parts)}. {same}" if parts else same
 
 
 def _failures(rows: Rows) -> str:
@@ -71,7 +87,11 @@ def _time(seconds: float | None) -> str:
 
 def _counted(row: Mapping[str, Any]) -> str:
     counts = row["counts"]
-    return f"{counts['device_ops']} device ops, {counts['syncs']} syncs" if counts else ""
+    return (
+        f"{units.count(counts['device_ops'])} device ops, {units.count(counts['syncs'])} syncs"
+        if counts
+        else ""
+    )
 
 
 def _chart(rows: Rows) -> dict[str, Any] | None:
@@ -126,7 +146,10 @@ def _cells(row: Mapping[str, Any], measures: list[str]) -> tuple[Cell, ...]:
         Cell(_time(row["completed_s"])),
         Cell(f"{row['times_found']:.3g}" if row["times_found"] else "–"),
         Cell(_time(row["dispatch_s"])),
-        *(Cell(str(counts.get(key, "–"))) for key in ("device_ops", "syncs", "copies")),
+        *(
+            Cell(units.count(counts[key]) if key in counts else "–")
+            for key in ("device_ops", "syncs", "copies")
+        ),
         *(Cell(_number(row["quality"].get(measure))) for measure in measures),
         Cell(units.nbytes(row["peak_bytes"]) if row["peak_bytes"] else "–"),
         Cell(note(row)),
