@@ -144,10 +144,11 @@ def _write(workload: str, device: str, rows: list[dict[str, Any]], out: Path, bo
 
 
 def _times(found: dict[str, Any] | None, row: dict[str, Any]) -> float | None:
-    """How many times as fast as the found program of the same sizes."""
-    if found is None or not found["completed_s"] or not row["completed_s"]:
-        return None
-    return float(found["completed_s"] / row["completed_s"])
+    """How many times as fast as the found program of the same sizes, by CPU time where it is known."""
+    for clock in ("cpu_s", "completed_s"):
+        if found is not None and found[clock] and row[clock]:
+            return float(found[clock] / row[clock])
+    return None
 
 
 def show(console: Console, row: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ def blocks(workload: str, rows: Rows) -> list[Block]:
     parts = [_table(rows)] if _chart(rows) is None else [_figure(rows), _table(rows)]
     lead = (
         "Dispatch is when Python had handed over all work, completed when the device had done it. "
-        "On a CPU they are the same. Operators, syncs and copies are counted on the pretend device."
+        "On a CPU they are the same, and ratios are of CPU time. Operators, syncs and copies are counted on the pretend device."
     )
     made.append(Block("configurations", "Configurations", tuple(parts), lead))
     expected = [row for row in rows if row.get("prediction")]
@@ -163,7 +163,7 @@ def note(row: Mapping[str, Any]) -> str:
     words = ["approximate: " + "; ".join(row["approximate"])] if row["approximate"] else ["exact"]
     if row["escaped"]:
         words.append("time escapes the timer: dispatch ends well before the device")
-    return ", ".join(words)
+    return ", ".join([*words, *row.get("notes", ())])
 
 
 def _number(value: float | None) -> str:

@@ -40,19 +40,24 @@ class Measured:
         unit: what the times, counts and syncs are for, such as "run" or "step".
         dispatch_s: wall time until Python had handed over all work.
         completed_s: wall time until the device had done it; the same on a CPU.
+        cpu_s: time of the process for the same work, where the CPU is the device: what it costs,
+            whoever else uses the machine; None where not measured.
         counts: device operators, syncs and copies per unit, on the pretend device.
         quality: AUC, loss, acceptance and so on; None where it has no meaning here.
         approximate: what is computed differently from the found program; empty when nothing is.
-        peak_bytes: of the whole process.
+        notes: what else to know, such as why a score is 0.
+        peak_bytes: of the whole process, or of the run above its start where the workload can tell.
         failed: why there is no measurement.
     """
 
     unit: str = "run"
     dispatch_s: float | None = None
     completed_s: float | None = None
+    cpu_s: float | None = None
     counts: Counts | None = None
     quality: dict[str, float | None] = field(default_factory=dict)
     approximate: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     peak_bytes: int | None = None
     failed: str = ""
 

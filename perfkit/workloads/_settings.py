@@ -27,7 +27,7 @@ def with_settings(config: T, settings: Mapping[str, Any]) -> T:
 def _read(config: Any, name: str, value: Any) -> Any:
     kinds = {f.name: str(f.type) for f in fields(config)}
     if name not in kinds:
-        raise ValueError(f"there is no setting {name!r}; there are: {', '.join(sorted(kinds))}")
+        raise ValueError(f"there is no setting {name!r}; there are: {', '.join(kinds)}")
     if not isinstance(value, str):
         return value
     kind = kinds[name]

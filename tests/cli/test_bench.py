@@ -35,7 +35,9 @@ STAND_IN = """
             raise ValueError(f"form is found or fast, not {form!r}")
         took = 0.5 if form == "found" else 0.1
         rows = int(settings.get("rows", 1))
-        return Measured("run", took * rows / 2, took * rows, Counts(rows, 0, 0), {"AUC": 0.75})
+        return Measured(
+            "run", took * rows / 2, took * rows, None, Counts(rows, 0, 0), {"AUC": 0.75}
+        )
 """
 
 

@@ -15,6 +15,7 @@ def row(**kwargs: object) -> dict[str, object]:
         "unit": "run",
         "dispatch_s": 1.0,
         "completed_s": 1.0,
+        "cpu_s": None,
         "counts": {"device_ops": 1142, "syncs": 130, "copies": 61},
         "quality": {"auc": 0.76},
         "approximate": [],

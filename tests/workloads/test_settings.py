@@ -52,7 +52,7 @@ def test_values_that_are_no_text_are_taken_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("sizes", "7", "there are: fast, form"),
+        ("sizes", "7", "there are: size, share"),
         ("size", "x", "takes a int"),
         ("fast", "maybe", "takes a bool"),
         ("inner", "x", "takes a Inner"),

@@ -11,9 +11,22 @@ for reuse: data, model and words here are our own, and only the habits that made
 The habits: 61 small host-to-device copies per batch, one embedding lookup per slot, an S x S
 attention mask built in int64, and experts asked one after the other whether they have work.
 
-    config.py    named sizes
+As found, importing nothing of perfkit:
+
+    config.py    named sizes, and the ways to compute them; the default is as found
     data.py      invented users, and the DataLoader over them
     model.py     the network
-    metrics.py   AUC, PCOC and the contest's score
+    metrics.py   AUC, PCOC and its calibration, the contest's score and our own
     inference.py the prediction loop, with the contest's own timer
+
+Rewritten, with the forms of `perfkit.rewrites`, over the same parameters:
+
+    packing.py   rows as columns; batches of two id tensors, without the rows that nobody asks about
+    history.py   rows in files: written, read for the users asked about, cached
+    rewritten.py the network, each part in the form that the configuration names
+    serving.py   the prediction loop, streaming, with dispatch and completed time apart
+    running.py   one configuration run and counted; bench.py hands it to `perfkit bench ctr`
+    memory.py    the most memory that something needed
+    stages.py    from found to fastest, a change at a time, for benchmarks
+    loading.py   the two ways to read a history, time and memory
 """

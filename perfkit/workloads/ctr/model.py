@@ -21,9 +21,9 @@ class RepEncoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.vocab = config.vocab
-        self.table = nn.Embedding(config.vocab, config.embedding)
-        self.norm = nn.LayerNorm(config.slots * config.embedding)
-        self.project = nn.Linear(config.slots * config.embedding, config.width)
+        self.table = nn.Embedding(config.vocab, config.embedding_width)
+        self.norm = nn.LayerNorm(config.slots * config.embedding_width)
+        self.project = nn.Linear(config.slots * config.embedding_width, config.width)
 
     def forward(self, slots: dict[int, Bag]) -> Tensor:
         """[S, width]; an empty bag is the zero vector, an id outside the table its nearest row."""
@@ -152,7 +152,7 @@ def load_planted(model: Ranker, effects: Tensor, config: Config) -> None:
     model.encoder.table.weight[:, 0] = effects
     project = model.encoder.project
     project.weight[0] = 0.0
-    project.weight[0, :: config.embedding] = config.slots**-0.5
+    project.weight[0, :: config.embedding_width] = config.slots**-0.5
     project.bias.zero_()
     for layer in model.layers:
         for last in (layer.attention.out, *(expert.down for expert in layer.moe.experts)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import fields, replace
 
@@ -37,11 +38,14 @@ def measure(settings: Mapping[str, str], device: torch.device) -> Measured:
     """
     config = with_settings(Config(), settings)
     generate(replace(config, batches=1), device)  # first calls of operators
+    began = time.process_time()
     result = generate(config, device)
+    cpu_s = time.process_time() - began
     return Measured(
         unit="run",
         dispatch_s=result.dispatch_ms / 1000,
         completed_s=result.completed_ms / 1000,
+        cpu_s=cpu_s if device.type == "cpu" else None,
         counts=counted(lambda: generate(config, torch.device("cuda"))),
         quality={
             "tokens/s": result.tokens_per_s,

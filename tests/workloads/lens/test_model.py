@@ -1,9 +1,10 @@
 import torch
 
-from perfkit.workloads.lens.contexts import context_width, draw_samples
+from perfkit.rewrites.pairwise_preference_loss.drawn import context_width
+from perfkit.workloads.lens.contexts import draw_samples
 from perfkit.workloads.lens.model import LensNet, score_samples
 
-from .inputs import SMALL
+from .sizes import SMALL
 
 
 def test_scores_are_arranged_like_the_samples_and_bounded():
