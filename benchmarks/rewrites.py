@@ -8,7 +8,9 @@ device, with the backward pass where the row says so. Each form is proven equal 
 the same inputs (approximate ones pass their quality gate). Exit code 3 when a goal is not reached.
 
 Counts are exact and the same everywhere; ratios are this machine's, and the winner on a CPU is not
-always the winner on a GPU: each page (`perfkit rewrites ID`) says where they part.
+always the winner on a GPU: each page (`perfkit rewrites ID`) says where they part. Without IDs whole
+programs follow (`_programs`); how near the chooser of `moe_dispatch` comes to the best form of every
+size is `benchmarks/moe_grid.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from _programs import Program, programs
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -48,7 +51,7 @@ def show(console: Console, measured: Sequence[tuple[Goal, Row]]) -> None:
     """One line per goal."""
     table = Table(box=None, pad_edge=False)
     for column in ("rewrite", "case", "form", "against"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column != "case")
     for column in ("x found", "must", "ops", "syncs", "copies", "error"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
@@ -61,7 +64,7 @@ def show(console: Console, measured: Sequence[tuple[Goal, Row]]) -> None:
 
 def _cells(goal: Goal, row: Row) -> list[str]:
     what = row.case + (", with backward" if goal.backward else "")
-    ratio = f"{row.ratio:.3g}" if row.ratio else ""
+    ratio = f"{row.ratio:.3g}" if row.ratio and goal.ratio else ""
     must = f"{goal.ratio:g}" if goal.ratio else ""
     pairs = [
         _change(row, name, limit)
@@ -87,6 +90,19 @@ def _change(row: Row, name: str, limit: int | None) -> str:
     return text if limit is None else f"{text} (≤ {limit})"
 
 
+def show_programs(console: Console, whole: Sequence[Program]) -> None:
+    """One line per whole program."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("program", "measured", "must", ""):
+        table.add_column(column, overflow="fold")
+    for program in whole:
+        told = Text("held", "green") if program.held else Text("not reached", "red")
+        table.add_row(program.what, program.measured, program.must, told)
+    if whole:
+        console.print()
+        console.print(table)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="What the rewrites gain.")
     parser.add_argument("ids", nargs="*", metavar="ID", help="only these rewrites")
@@ -100,14 +116,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.ids or rewrites():
         print(f"measuring {name}", file=sys.stderr)
         measured += rows_of(name, options.rounds)
-    show(Console(highlight=False, width=180), measured)
+    console = Console(highlight=False, width=220)
+    show(console, measured)
+    whole = [] if options.ids else list(programs(options.rounds))
+    show_programs(console, whole)
     if options.json:
         rows = [
             {"goal": asdict(goal), "missed": missed(goal, row), **row.to_json()}
             for goal, row in measured
         ]
-        options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    return 3 if any(missed(goal, row) for goal, row in measured) else 0
+        document = {"rewrites": rows, "programs": [asdict(program) for program in whole]}
+        options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    reached = not any(missed(goal, row) for goal, row in measured)
+    return 0 if reached and all(program.held for program in whole) else 3
 
 
 if __name__ == "__main__":
