@@ -6,6 +6,7 @@ The public surface, loaded on first use:
     perfkit.step()             a step of the program ended here
     perfkit.instrument(name)   a named region: decorator or context manager
     perfkit.guard              no_sync(), max_syncs(n)
+    perfkit.register_cost      what a custom operator costs, from the shapes of its operands
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
     from perfkit.capture import guard
     from perfkit.capture.instrument import instrument, step
     from perfkit.cli._surface import profile
+    from perfkit.costs._index import register_cost
 
-__all__ = ["profile", "step", "instrument", "guard"]
+__all__ = ["profile", "step", "instrument", "guard", "register_cost"]
 
 _WHERE = {
     "profile": "perfkit.cli._surface",
     "step": "perfkit.capture.instrument",
     "instrument": "perfkit.capture.instrument",
     "guard": "perfkit.capture",
+    "register_cost": "perfkit.costs._index",
 }
 
 

@@ -11,7 +11,8 @@ SIZES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "complex64": 8, "complex128": 16,
     "float8_e4m3fn": 1, "float8_e5m2": 1, "float8_e4m3fnuz": 1, "float8_e5m2fnuz": 1,
     "float8_e8m0fnu": 1, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "bool": 1,
-    "uint16": 2, "uint32": 4, "uint64": 8, "qint8": 1, "quint8": 1, "qint32": 4,
+    "uint16": 2, "uint32": 4, "uint64": 8, "qint8": 1, "quint8": 1, "qint32": 4, "complex32": 4,
+    "float4_e2m1fn_x2": 1,
 }  # fmt: skip
 """Bytes per element, by torch's name of the dtype."""
 
@@ -36,15 +37,29 @@ class Operand:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its distinct elements: a dimension of stride 0 is stored once.
+        """Bytes of its distinct elements: a dimension of stride 0 is stored once, windows that
+        overlap are no larger than what they lie in.
+
+        Raises:
+            Unknown: of a dtype whose size is not known.
+        """
+        if not self.elements or self.strides is None:
+            return self.elements * self.itemsize
+        sizes = tuple(zip(self.shape, self.strides, strict=True))
+        distinct = prod(n for n, stride in sizes if stride != 0)
+        reach = 1 + sum((n - 1) * abs(stride) for n, stride in sizes)
+        return min(distinct, reach) * self.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element.
 
         Raises:
             Unknown: of a dtype whose size is not known.
         """
         if self.dtype not in SIZES:
             raise Unknown(f"the size of {self.dtype or 'an unnamed dtype'} is not known")
-        sizes = zip(self.shape, self.strides or (1,) * len(self.shape), strict=True)
-        return SIZES[self.dtype] * prod(n for n, stride in sizes if stride != 0 or n == 0)
+        return SIZES[self.dtype]
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,7 @@ class Call:
         name: with namespace, without overload: `aten::addmm`.
         inputs: in the order of the schema: `Operand`, tuple of operands, number, bool, text, tuple
             of numbers; None for what was left out or not recorded.
-        outputs: empty where not recorded, as in traces.
+        outputs: tensors only, lists flattened; empty where not recorded, as in traces.
     """
 
     name: str
@@ -83,6 +98,17 @@ class Call:
         value = self.inputs[index] if index < len(self.inputs) else None
         return default if value is None or isinstance(value, Operand) else value
 
+    def several(self, index: int) -> tuple[Operand, ...]:
+        """The tensors of a list argument; those left out are not among them.
+
+        Raises:
+            Unknown: it is no list.
+        """
+        value = self.inputs[index] if index < len(self.inputs) else None
+        if not isinstance(value, tuple):
+            raise Unknown(f"argument {index} of {self.name} has no recorded list of tensors")
+        return tuple(inner for inner in value if isinstance(inner, Operand))
+
     @property
     def operands(self) -> tuple[Operand, ...]:
         """All tensor arguments, those in lists too."""
@@ -100,7 +126,8 @@ class Cost:
     """What a call has to do at least.
 
     Attributes:
-        flops: floating-point operations, a multiplication and an addition counting as two.
+        flops: floating-point operations, a multiplication and an addition counting as two, a
+            transcendental function as one; arithmetic on integers is none, but for matrix products.
         read, written: bytes between memory and chip when every operand travels once.
         unit: `matmul` where matrix units can do it (the FLOPs that torch's counter counts),
             `vector` elsewhere.

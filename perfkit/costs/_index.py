@@ -6,9 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 
 from perfkit.base import plugins
+from perfkit.costs import _fused
 from perfkit.costs._call import Call, Cost, CostFunction, Unknown
+from perfkit.costs._composites import COMPOSITES
 
 ROOM = "perfkit.costs"
+
+_TRITON = "triton_"
+_UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a model raises where a shape or number is not what the schema says: traces can hold anything."""
 
 _custom: dict[str, CostFunction] = {}
 
@@ -21,11 +27,20 @@ class NotKnown:
 
 
 def register_cost(name: str, function: CostFunction) -> None:
-    """Give a custom operator a cost.
+    """Give a custom operator a cost, for what is recorded live and for traces with shapes.
+
+        from perfkit.costs import Call, Cost
+
+        def gate(call: Call) -> Cost:
+            x = call.operand(0)
+            return Cost(flops=2 * x.elements, read=x.nbytes, written=x.nbytes, dtype=x.dtype)
+
+        perfkit.register_cost("mylib::gate", gate)
 
     Args:
         name: with namespace, without overload: `mylib::fused_gate`.
-        function: from a `Call` to a `Cost`; raises `Unknown` with a reason where it cannot tell.
+        function: from a `Call` to a `Cost`; raises `perfkit.costs.Unknown` with a reason where it
+            cannot tell.
 
     Raises:
         ValueError: `name` has no namespace.
@@ -37,7 +52,9 @@ def register_cost(name: str, function: CostFunction) -> None:
 
 def has_cost(name: str) -> bool:
     """A model is there for this operator."""
-    return name in _custom or name in _functions() or name in _free()
+    if name in _custom or name in _names():
+        return True
+    return name.startswith(_TRITON) and bool(_fused.sources(name, _names()))
 
 
 def is_free(name: str) -> bool:
@@ -45,17 +62,34 @@ def is_free(name: str) -> bool:
     return name in _free() and name not in _custom
 
 
+def is_composite(name: str) -> bool:
+    """The operator may be made of others: what stands beneath it goes before a cost of its own."""
+    return name in COMPOSITES and name not in _custom
+
+
 def cost(call: Call) -> Cost | NotKnown:
     """FLOPs and bytes of a call; `NotKnown` with the reason where there is no model or no shape."""
-    function = _custom.get(call.name) or _functions().get(call.name)
-    if function is None:
-        if call.name in _free():
-            return Cost(0, 0, 0)
-        return NotKnown(f"no cost model for {call.name}")
     try:
-        return function(call)
+        found = _cost(call)
     except Unknown as error:
         return NotKnown(str(error))
+    except _UNFIT as error:
+        return NotKnown(f"{call.name} was recorded with arguments unlike its schema ({error})")
+    amounts = (found.flops, found.read, found.written)
+    if not all(isinstance(amount, int) and amount >= 0 for amount in amounts):
+        return NotKnown(f"{call.name}: {amounts} came out as FLOPs and bytes")
+    return found
+
+
+def _cost(call: Call) -> Cost:
+    function = _custom.get(call.name) or _functions().get(call.name)
+    if function is not None:
+        return function(call)
+    if call.name in _free():
+        return Cost(0, 0, 0)
+    if call.name.startswith(_TRITON):
+        return _fused.kernel(call, _names(), _cost)
+    raise Unknown(f"no cost model for {call.name}")
 
 
 def family(name: str) -> str | None:
@@ -70,6 +104,11 @@ def _functions() -> dict[str, CostFunction]:
         for module in plugins.modules(ROOM).values()
         for name, function in module.COSTS.items()
     }
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(_functions()) | _free()
 
 
 @cache
