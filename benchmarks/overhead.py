@@ -12,6 +12,7 @@ a noisy neighbour slows both sides.
     profiler    plain torch.profiler, for comparison
     light       perfkit's light phase
     pretend     the pretend CUDA device, judging every call
+    costed      the same in the one deep step whose operators are costed as well
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from rich.table import Table
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
+from perfkit.capture.costs import CostRecorder
 from perfkit.capture.kineto import KinetoTrace
 from perfkit.capture.marks import marking
 from perfkit.detectors.evidence import Evidence, listening
 from perfkit.detectors.watch_cuda import watch_cuda
-from perfkit.pretend import pretend_cuda
+from perfkit.pretend import Pretence, pretend_cuda
 
 Step = Callable[[], None]
 Program = Callable[[str], Step]
@@ -43,6 +45,7 @@ LIMITS = {
     "guard": (1.2, 1.1, 1.05),
     "light / profiler": (1.15, 1.15, 1.15),
     "pretend": (10.0, 5.0, 1.5),
+    "costed": (30.0, 15.0, 2.0),
 }
 
 
@@ -141,18 +144,30 @@ def one_round(program: Program, repeats: int) -> dict[str, float]:
         with variant():
             seconds[name] = cpu_time(step, repeats)
     with ExitStack() as stack:
-        stack.enter_context(pretend_cuda())
+        pretence = stack.enter_context(pretend_cuda())
         stack.enter_context(listening(Evidence()))
         pretended = program("cuda")
         pretended()
         seconds["pretend"] = cpu_time(pretended, repeats)
+        seconds["costed"] = _costed(pretended, pretence)
     return seconds
+
+
+def _costed(step: Step, pretence: Pretence) -> float:
+    """Seconds of the one step that is recorded; costing it happens after the step."""
+    recorder = CostRecorder(Evidence())
+    recorder.begin("pretend-cuda", pretence)
+    began = time.process_time()
+    step()
+    took = time.process_time() - began
+    recorder.end(counts=True)
+    return took
 
 
 def ratios(rounds: list[dict[str, float]]) -> dict[str, float]:
     """Medians over rounds of the ratio to the bare program within the round."""
     over = {"bare": "nothing", "guard": "nothing", "profiler": "nothing", "light": "nothing",
-            "pretend": "nothing"}  # fmt: skip
+            "pretend": "nothing", "costed": "nothing"}  # fmt: skip
     result = {n: statistics.median(r[n] / r[base] for r in rounds) for n, base in over.items()}
     result["light / profiler"] = statistics.median(r["light"] / r["profiler"] for r in rounds)
     return result

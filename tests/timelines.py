@@ -186,14 +186,18 @@ class Simulator:
         self.rows.append(Row("cuda_runtime", name, start, self.now - start, 1))
 
     def read(self, waits: bool = True) -> None:
-        """`.item()`: a copy to pageable memory that waits for itself, then a stream wait."""
+        """`.item()`: a copy to pageable memory that waits for itself, then a stream wait.
+
+        Without them there is no number, and so nothing at all.
+        """
+        if not waits:
+            return
         start = self.now
         name = "Memcpy DtoH (Device -> Pageable)"
         self._submit("cudaMemcpyAsync", WAIT_CALL_US, "gpu_memcpy", name, 2)
-        if waits:
-            self.now = max(self.now, self.ends[-1] + WAKE_US)
-            self._last_call().dur = self.now - start
-        self.wait(waits)
+        self.now = max(self.now, self.ends[-1] + WAKE_US)
+        self._last_call().dur = self.now - start
+        self.wait()
         self.rows.append(Row("cpu_op", "aten::item", start, self.now - start, 1))
 
     def step(self, begin: int) -> None:

@@ -42,8 +42,16 @@ _LAUNCHES = ("Launch", "Memcpy", "Memset")
 _START_US = 1_000
 
 
-def trace(picture: str, launch: Mapping[int, int] | None = None, **fields: Any) -> Events:
-    """The events in the picture; `fields` are fields of the trace's document."""
+def trace(
+    picture: str,
+    launch: Mapping[int, int] | None = None,
+    args: Mapping[str, Mapping[str, Any]] | None = None,
+    **fields: Any,
+) -> Events:
+    """The events in the picture; `fields` are fields of the trace's document.
+
+    `args` are further arguments of the host events of a name.
+    """
     host: list[dict[str, Any]] = []
     work: list[dict[str, Any]] = []
     for line in textwrap.dedent(picture).strip().splitlines():
@@ -55,6 +63,8 @@ def trace(picture: str, launch: Mapping[int, int] | None = None, **fields: Any) 
                 work.append(_work(row, name, start, length))
             else:
                 host.append(_host(row, name, start, length))
+    for event in host:
+        event["args"].update((args or {}).get(event["name"], {}))
     _number_steps(host)
     _join(host, work, launch)
     with TemporaryDirectory() as folder:

@@ -28,7 +28,7 @@ class Works:
     Attributes:
         rows: event rows; start, end in ns.
         call: row of the outermost runtime call that launched it, UNKNOWN if none was recorded.
-        asked: when it was launched; its own start where that is unknown.
+        asked: when it was launched, or at the latest (`_asked_before`) where no launch was recorded.
         stream: code of its (device, stream) pair.
         labels: (device, stream) of each code.
     """
@@ -50,6 +50,15 @@ class Works:
         place = np.searchsorted(self.asked[mine], at, side="left") - 1
         return np.where(place >= 0, mine[np.maximum(place, 0)], UNKNOWN)
 
+    def last_ended(self, stream: int, begin: Ints, end: Ints) -> Ints:
+        """For each interval the work of a stream that ended last in it, launched before it."""
+        mine = np.flatnonzero(self.stream == stream)
+        mine = mine[np.argsort(self.end[mine], kind="stable")]
+        place = np.searchsorted(self.end[mine], end, side="right") - 1
+        work = mine[np.maximum(place, 0)]
+        during = (place >= 0) & (self.end[work] > begin) & (self.asked[work] < begin)
+        return np.where(during, work, UNKNOWN)
+
 
 def device_works(events: Events, outer: Ints) -> Works:
     """All device work; `outer` maps each event row that is a runtime call to its outermost call."""
@@ -58,12 +67,35 @@ def device_works(events: Events, outer: Ints) -> Works:
     call = matching(events.correlation[calls], calls, events.correlation[rows])
     call = np.where(call >= 0, outer[call], UNKNOWN)
     start = events.start[rows]
-    asked = np.where(call >= 0, np.minimum(events.start[call], start), start)
+    asked = np.where(call >= 0, events.start[call], _asked_before(events, calls, rows))
+    asked = np.minimum(asked, start)
     pairs, stream = np.unique(
         np.stack((events.pid[rows], events.tid[rows])), axis=1, return_inverse=True
     )
     labels = tuple((int(device), int(number)) for device, number in pairs.T)
     return Works(rows, start, events.end[rows], call, asked, stream.reshape(-1), labels)
+
+
+_IN_ORDER = 0.99
+
+
+def _asked_before(events: Events, calls: Ints, rows: Ints) -> Ints:
+    """When these rows of device work had been launched at the latest, by their correlation alone.
+
+    CUPTI and rocprofiler number calls in the order in which they are made: work was launched before
+    any call with a higher number, even where its own launch lies before the recording. Where numbers
+    do not rise with time in the trace itself, the start of the work is all that is known.
+    """
+    calls = calls[events.correlation[calls] > 0]
+    numbers = events.correlation[calls]
+    start = events.start[rows]
+    if len(calls) < 2 or (np.diff(numbers) >= 0).mean() < _IN_ORDER:
+        return start
+    order = np.argsort(numbers, kind="stable")
+    earliest = np.minimum.accumulate(events.start[calls[order]][::-1])[::-1]
+    later = np.searchsorted(numbers[order], events.correlation[rows], side="right")
+    known = (later < len(earliest)) & (events.correlation[rows] > 0)
+    return np.where(known, earliest[np.minimum(later, len(earliest) - 1)] - 1, start)
 
 
 def matching(keys: Ints, rows: Ints, wanted: Ints) -> Ints:
@@ -190,13 +222,19 @@ def _own_copies(events: Events, works: Works) -> tuple[Ints, Ints]:
 
 
 def _device_waits(events: Events, works: Works, calls: Ints) -> tuple[Ints, Ints]:
-    pairs = [(calls, works.last_asked(s, events.start[calls])) for s in range(len(works.labels))]
-    if not pairs:
-        return calls[:0], calls[:0]
-    call = np.concatenate([c for c, _ in pairs])
-    work = np.concatenate([w for _, w in pairs])
-    agrees = (work >= 0) & (works.end[work] <= events.end[call])
-    return call[agrees], work[agrees]
+    """Per stream the work launched last, or where that seems to end later what ended meanwhile.
+
+    The clocks of host and device differ by a few µs, and a return so early is no other wait.
+    """
+    begin, end = events.start[calls], events.end[calls]
+    found = [(calls[:0], calls[:0])]
+    for stream in range(len(works.labels)):
+        work = works.last_asked(stream, begin)
+        late = (work >= 0) & (works.end[work] > end)
+        work[late] = works.last_ended(stream, begin[late], end[late])
+        found.append((calls[work >= 0], work[work >= 0]))
+    call, work = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    return call, work
 
 
 def _stream_waits(events: Events, works: Works, calls: Ints) -> tuple[Ints, Ints]:

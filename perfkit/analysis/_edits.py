@@ -79,6 +79,10 @@ class View(Enum):
 LEFT_OF_A_WAIT_NS = {View.LIKELY: 5_000, View.BOLD: 0}
 """What remains of a call that no longer waits: a launch's cost, or nothing; at worst all it cost."""
 
+SCALAR_READS = ("aten::item", "aten::_local_scalar_dense", "aten::is_nonzero")
+"""They return a Python number, which cannot exist before the wait is over: without the wait there is
+no such call, nor its copy."""
+
 GRAPH_LAUNCH_NS = {View.CAUTIOUS: 20_000, View.LIKELY: 10_000, View.BOLD: 5_000}
 GRAPH_GAP_NS = {View.LIKELY: 1_000, View.BOLD: 500}
 
@@ -100,11 +104,13 @@ class Draft:
     def apply(self, edits: Iterable[Edit]) -> None:
         for edit in edits:
             if isinstance(edit, WithoutWaits):
-                self._without_waits(self._calls(edit.rows, NodeKind.WAIT))
+                waits = self._calls(edit.rows, NodeKind.WAIT)
+                self._without_waits(waits)
+                self._without_reads(waits)
             elif isinstance(edit, Faster):
                 self._faster(edit.rows, edit.times)
             elif isinstance(edit, Fused):
-                self._fused(self._calls(edit.rows, NodeKind.LAUNCH))
+                self._fused(edit.rows)
             elif isinstance(edit, Overlapped):
                 self._overlapped(edit.rows)
             elif isinstance(edit, HostFaster):
@@ -159,6 +165,17 @@ class Draft:
             found[ours[within]] = True
         return found
 
+    def _around(self, calls: Ints, spans: Mask) -> Ints:
+        """Rows of those spans within which one of these calls begins, on the same thread."""
+        events, lane = self.graph.events, self.graph.threads
+        found = [calls[:0]]
+        for code in np.unique(lane[calls]):
+            mine = np.flatnonzero(spans & (lane == code))
+            begun = np.sort(events.start[calls[lane[calls] == code]])
+            first, last = (np.searchsorted(begun, at[mine]) for at in (events.start, events.end))
+            found.append(mine[last > first])
+        return np.concatenate(found)
+
     def _launched_by(self, calls: Mask) -> tuple[Ints, Ints]:
         """Pairs (call node, device node), in the order of the calls."""
         nodes = self.graph.nodes
@@ -180,14 +197,38 @@ class Draft:
         found: Mask = (self.edges.kind == int(kind)) & nodes[self.edges.dst]
         return found
 
-    def _without_waits(self, calls: Mask) -> None:
+    def _returned(self, calls: Mask) -> Mask:
+        """Where the host goes on after these calls."""
         after = self._after()[calls]
-        returned = np.zeros(len(self.dur), np.bool_)
-        returned[after[after >= 0]] = True
+        found = np.zeros(len(self.dur), np.bool_)
+        found[after[after >= 0]] = True
+        return found
+
+    def _without_waits(self, calls: Mask) -> None:
+        returned = self._returned(calls)
         self.keep &= ~self._into(returned, EdgeKind.WAIT)
         self.delay[self._into(returned, EdgeKind.HOST_ORDER)] = 0
         if self.view in LEFT_OF_A_WAIT_NS:
             self.dur[calls] = np.minimum(self.dur[calls], LEFT_OF_A_WAIT_NS[self.view])
+
+    def _without_reads(self, waits: Mask) -> None:
+        """What else goes with waits that bring a value; not in the cautious view."""
+        if self.view is View.CAUTIOUS:
+            return
+        events, nodes = self.graph.events, self.graph.nodes
+        reads = self._around(nodes.row[waits], events.of(HOST_OPS) & events.named(SCALAR_READS))
+        gone = self._inside(reads.tolist())
+        self.dur[gone] = 0
+        self._hasten(reads, np.inf)
+        brought = np.zeros(len(self.dur), np.bool_)
+        brought[self._launched_by(gone)[1]] = True
+        if self.view is View.BOLD:
+            returns = self._into(self._returned(waits), EdgeKind.WAIT)
+            brought[self.edges.src[returns]] = True
+        brought &= events.named(n for n in events.names if "dtoh" in n.lower())[nodes.row]
+        self.dur[brought] = 0
+        self._beside(brought)
+        self.keep &= ~brought[self.edges.dst]
 
     def _faster(self, rows: Sequence[int], times: float) -> None:
         _at_least_one(times)
@@ -199,8 +240,12 @@ class Draft:
 
     def _host_faster(self, rows: Sequence[int], times: float) -> None:
         """The operators' own host time between calls."""
-        wanted = np.asarray(rows, np.int64)
-        self._hasten(wanted[self.graph.events.of(HOST_OPS)[wanted]], times)
+        self._hasten(self._operators(rows), times)
+
+    def _operators(self, rows: Sequence[int]) -> Ints:
+        """The operators among these rows, in the order of their start."""
+        wanted = np.sort(np.asarray(rows, np.int64))
+        return wanted[self.graph.events.of(HOST_OPS)[wanted]]
 
     def _host_hastened(self, rows: Sequence[int] | None, times: float) -> None:
         if rows is not None:
@@ -254,9 +299,12 @@ class Draft:
         result: Ints = np.minimum(self.dur[between], inside)
         return result
 
-    def _fused(self, calls: Mask) -> None:
+    def _fused(self, rows: Sequence[int]) -> None:
+        calls, ops = self._calls(rows, NodeKind.LAUNCH), self._operators(rows)
         work, inner = self._merge(calls, None)
         self.delay[inner] = 0
+        ends = self.graph.events.end
+        self._hasten(ops[self.graph.events.start[ops] >= ends[ops[:1]]], np.inf)
         if self.view is View.CAUTIOUS or not len(work):
             return
         self._close_host_gaps(calls)
@@ -271,6 +319,7 @@ class Draft:
         _, inner = self._merge(calls, GRAPH_LAUNCH_NS[self.view])
         self._close_host_gaps(calls | waits)
         if self.view in GRAPH_GAP_NS:
+            self._hasten(self._operators(rows), np.inf)  # a replay calls none of them
             self.delay[inner] = np.minimum(self.delay[inner], GRAPH_GAP_NS[self.view])
 
     def _overlapped(self, rows: Sequence[int]) -> None:

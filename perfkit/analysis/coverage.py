@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from perfkit.analysis.operators import device_time_attributed
+from perfkit.analysis.roofline_tables import ops_with_costs
 from perfkit.analysis.steps import basis, step_times
 from perfkit.analysis.sync_points import unfinished_syncs
+from perfkit.base import units
 from perfkit.model.diagnosis import Coverage
 from perfkit.model.run import Run
 
@@ -13,6 +15,7 @@ _SETTING = {
     "pretend-cuda": "pretend CUDA on this CPU",
     "cpu": "CPU program, read as if moved to CUDA",
 }
+_NAMED = 5
 _MEASURED = ("bare", "light", "deep")
 
 
@@ -23,6 +26,7 @@ def coverage(run: Run) -> Coverage:
         steps=measured,
         basis=_basis(run),
         device_time_attributed=device_time_attributed(run),
+        ops_with_costs=ops_with_costs(run.costs),
         overhead=dict(run.overhead),
         gaps=(*_recorded(run), *_missing(run)),
     )
@@ -34,6 +38,8 @@ def _basis(run: Run) -> str:
         where = run.env.get("GPU", "a GPU" if run.device == "cuda" else "a CPU")
         noun = f"{count} step{'' if count == 1 else 's'}"
         return f"trace of {where}; {noun}; step: {run.step_marker}"
+    if run.source == "monitor":
+        return f"samples of a process from outside: {max(map(len, run.samples), default=0)} moments"
     return f"{_SETTING[run.device]}; {basis(run)}; step: {run.step_marker}"
 
 
@@ -44,11 +50,14 @@ def _recorded(run: Run) -> tuple[str, ...]:
 def _missing(run: Run) -> tuple[str, ...]:
     if run.source == "trace":
         return _missing_in_trace(run)
+    if run.source == "monitor":
+        return ("steps, operators and synchronisations: seen only by perfkit profile",)
     found = []
     if run.device != "cuda":
-        found.append(
-            "GPU: device time, GPU idle and roofline were not looked at (no CUDA device was used)"
-        )
+        unseen = "device time, GPU idle and roofline"
+        if run.costs:
+            unseen = "device time and GPU idle"
+        found.append(f"GPU: {unseen} were not looked at (no CUDA device was used)")
     if run.device == "cpu":
         found.append(
             "placement: the program kept its tensors on the CPU, so every synchronisation is a "
@@ -69,7 +78,24 @@ def _missing(run: Run) -> tuple[str, ...]:
     cut = unfinished_syncs(run)
     if cut:
         found.append(f"last step: {cut} synchronisations of a step that did not end were left out")
-    return tuple(found)
+    return (*found, *_without_costs(run))
+
+
+def _without_costs(run: Run) -> tuple[str, ...]:
+    """Operators that no total of FLOPs, bytes or floors contains."""
+    unknown = [cost for cost in run.costs if cost.flops is None]
+    if not unknown:
+        return ()
+    calls: dict[str, int] = {}
+    for cost in unknown:
+        calls[cost.op] = calls.get(cost.op, 0) + cost.calls
+    most = sorted(calls, key=lambda op: -calls[op])[:_NAMED]
+    share = sum(calls.values()) / sum(cost.calls for cost in run.costs)
+    more = f" and {len(calls) - _NAMED} more" if len(calls) > _NAMED else ""
+    return (
+        f"FLOPs and bytes: unknown for {units.share(share)} of operator calls "
+        f"({', '.join(most)}{more}); totals are of the others",
+    )
 
 
 def _missing_in_trace(run: Run) -> tuple[str, ...]:
@@ -78,4 +104,4 @@ def _missing_in_trace(run: Run) -> tuple[str, ...]:
     for times in step_times(run):
         if times.warning:
             found.append(f"{times.instrument} steps: {times.warning}")
-    return tuple(found)
+    return (*found, *_without_costs(run))

@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from perfkit.analysis.peaks import peaks_for
 from perfkit.analysis.sync_waits import sync_records
+from perfkit.analysis.trace_costs import trace_costs
 from perfkit.analysis.trace_reading import TraceReading, trace_reading
 from perfkit.analysis.trace_steps import TraceSteps
 from perfkit.base import units
+from perfkit.base.errors import NotObservable
 from perfkit.io.trace_frames import PYTHON
 from perfkit.io.trace_ops import trace_ops
+from perfkit.model.costs import OpCost
 from perfkit.model.events import DEVICE_WORK, RUNTIME, UNKNOWN, Events, Mask
+from perfkit.model.peaks import Peaks
 from perfkit.model.run import Gap, Run, Step
 
 
@@ -25,6 +30,12 @@ def trace_run(events: Events, name: str, command: tuple[str, ...] = ()) -> Run:
         for index, window in enumerate(reading.steps.windows)
     )
     launches = [step.launches for step in reading.step_launches]
+    costs: tuple[OpCost, ...] = ()
+    no_costs: tuple[Gap, ...] = ()
+    try:
+        costs = trace_costs(events, reading.steps, reading.work, reading.owner)
+    except NotObservable as reason:
+        no_costs = (Gap("FLOPs and bytes of operators", str(reason)),)
     return Run(
         name=name,
         command=command,
@@ -35,7 +46,10 @@ def trace_run(events: Events, name: str, command: tuple[str, ...] = ()) -> Run:
         syncs=sync_records(reading.waits, reading.steps),
         ops=trace_ops(events, _inside(events, reading)),
         launches_per_step=sum(launches) / len(launches) if launches else None,
-        gaps=(*events.gaps, *_gaps(reading)),
+        costs=costs,
+        costed_steps=len(steps) if costs else 0,
+        peaks=_peaks(events),
+        gaps=(*events.gaps, *_gaps(reading), *no_costs),
         ended="was recorded elsewhere",
         source="trace",
         events=events,
@@ -67,6 +81,17 @@ def _env(events: Events) -> dict[str, str]:
     if len(events):
         env["recorded"] = units.ns(int(events.end.max()) - int(events.start.min()))
     return env
+
+
+def _peaks(events: Events) -> Peaks | None:
+    """The tabulated figures of the devices, where all are of one kind and in the table."""
+    devices = _list(events.metadata.get("deviceProperties"))
+    kinds = {(str(d.get("name", "")), _whole(d.get("numSms"))) for d in devices}
+    return peaks_for(*kinds.pop()) if len(kinds) == 1 else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _gaps(reading: TraceReading) -> Iterator[Gap]:

@@ -16,14 +16,19 @@ saving of the four, widened by the calibration error of the unedited graph, are 
 
     unknown                          cautious             likely                   bold
     what a removed wait leaves       the call's own cost  at most 5 µs             nothing
+    and of a number no longer read   the same             nothing, no copy either  the same
+    the copy of another read         stays                stays                    goes
     how far the host may run ahead   1024 launches        1024 launches            any
     device time of fused kernels     their sum            midway                   the longest
-    host time between fused calls    stays                goes                     goes
+    host time of fused operators     the first one's      the first one's          the first one's
+    and between them                 stays                goes                     goes
+    host time of captured operators  goes between calls   goes                     goes
     an overlapped copy's stream      unchanged            only its user waits      nobody waits
     a graph's launch, its gaps       20 µs, as before     10 µs, at most 1 µs      5 µs, 0.5 µs
 
 Does not know: whether the edit is possible, whether the program still needs the value that a removed
-wait brought, and how waiting for other ranks would change.
+wait brought, how waiting for other ranks would change, and by how much two runs of an unchanged
+program differ: the range is about the edit, not about the noise of the next measurement.
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from perfkit.analysis.what_if import (
     Edit,
     Faster,
     Fused,
+    HostFaster,
     Overlapped,
     WithoutWaits,
 )
 from perfkit.base.errors import PerfkitError
-from perfkit.model.events import DEVICE_WORK, HOST_OPS, RUNTIME, StepWindow
+from perfkit.model.events import ANNOTATIONS, DEVICE_WORK, HOST_OPS, RUNTIME, StepWindow
 
 EDITS: Mapping[str, type[WithoutWaits] | type[Fused] | type[Overlapped] | type[Captured]] = {
     "without_waits": WithoutWaits,
@@ -26,7 +27,9 @@ EDITS: Mapping[str, type[WithoutWaits] | type[Fused] | type[Overlapped] | type[C
     "overlapped": Overlapped,
     "captured": Captured,
 }
-"""By kind; `faster` makes another, as it also needs how many times."""
+"""By kind; those in `PACED` make others, as they also need how many times."""
+
+PACED = ("faster", "host_faster")
 
 _ONCE_PER_STEP = ("fused", "captured")
 _SHOWN = 5
@@ -34,7 +37,10 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Described:
-    """One edit in words: its kind, the names it means, and for `faster` how many times."""
+    """One edit in words: its kind, the names it means, and how many times faster where it says so.
+
+    `host_faster` takes names of operators and annotations, or none for the host everywhere.
+    """
 
     kind: str
     names: tuple[str, ...]
@@ -64,21 +70,33 @@ def edits_described(
 
 
 def _edits(graph: DependencyGraph, one: Described, steps: Sequence[StepWindow]) -> list[Edit]:
-    if one.kind != "faster" and one.kind not in EDITS:
-        raise PerfkitError(f"no such edit: {one.kind!r}", f"one of {', '.join(EDITS)}, faster")
+    if one.kind not in (*EDITS, *PACED):
+        kinds = ", ".join((*EDITS, *PACED))
+        raise PerfkitError(f"no such edit: {one.kind!r}", f"one of {kinds}")
+    if one.kind == "host_faster" and not one.names:
+        return [HostFaster(_times(one))]
     rows = rows_named(graph, one.names)
+    if one.kind == "host_faster":
+        host = graph.events.of((*HOST_OPS, *ANNOTATIONS))
+        rows = tuple(row for row in rows if host[row])
     if not rows:
         raise PerfkitError(f"nothing in the trace is named {' or '.join(one.names)}", _near(graph))
+    if one.kind in PACED:
+        times = _times(one)
+        return [Faster(rows, times) if one.kind == "faster" else HostFaster(times, rows)]
     if one.kind in _ONCE_PER_STEP:
         return [EDITS[one.kind](group) for group in _by_step(graph, rows, steps)]
-    if one.kind != "faster":
-        return [EDITS[one.kind](rows)]
+    return [EDITS[one.kind](rows)]
+
+
+def _times(one: Described) -> float:
     if one.times is None or not one.times >= 1:
+        what = " and ".join(one.names) or "the host"
         raise PerfkitError(
-            f"how many times faster {' and '.join(one.names)} gets must be 1 or more: {one.times}",
+            f"how many times faster {what} gets must be 1 or more: {one.times}",
             "2 means twice as fast",
         )
-    return [Faster(rows, one.times)]
+    return one.times
 
 
 def _by_step(

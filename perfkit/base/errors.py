@@ -28,3 +28,7 @@ class PerfkitError(Exception):
 
 class NotObservable(Exception):
     """Raised by an analysis or rule that has nothing to look at; the text is the reason."""
+
+
+class NotApplicable(NotObservable):
+    """Raised by a rule about something that this run does not have: nothing was missed."""

@@ -110,10 +110,17 @@ def observable(checks: Sequence[Check]) -> tuple[Observable, ...]:
         ),
         Observable(
             "GPU clocks, power, utilisation",
-            "no",
-            "NVML can be read here, but this version of perfkit does not sample it"
+            "yes" if state.get("nvml") in ("ok", "limited") else "no",
+            "sampled 20 times a second while steps run (--sample-hz, perfkit monitor)"
             if state.get("nvml") == "ok"
+            else "sampled as far as NVML tells it, see nvml above"
+            if state.get("nvml") == "limited"
             else "NVML is not usable here",
+        ),
+        Observable(
+            "CPU, memory, worker processes, disk and network",
+            "yes",
+            "sampled 20 times a second while steps run (--sample-hz, perfkit monitor)",
         ),
         Observable(
             "the trace in TensorBoard",

@@ -20,6 +20,7 @@ def environment() -> dict[str, str]:
         "cpu": _processor(),
         "cores": str(_cores()),
         "torch threads": str(torch.get_num_threads()),
+        "float32 products": _float32_products(),
     }
     if torch.version.cuda:
         facts["cuda build"] = torch.version.cuda
@@ -32,6 +33,14 @@ def environment() -> dict[str, str]:
         if variable in os.environ:
             facts[variable.lower().replace("_", " ")] = os.environ[variable]
     return {name: value for name, value in facts.items() if value}
+
+
+def _float32_products() -> str:
+    """"highest" is float32 throughout, "high" and "medium" let tensor cores take them (TF32)."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:  # the program set it by an interface that this one refuses to mix with
+        return ""
 
 
 def _cores() -> int:

@@ -157,6 +157,11 @@ class Detectors:
         self._whole.close()
 
     @property
+    def pretence(self) -> WholePretence | None:
+        """The pretence that runs now, if any."""
+        return self._now if isinstance(self._now, WholePretence) else None
+
+    @property
     def calls(self) -> int:
         """Operator calls that went through the pretence so far; 0 where there is none."""
         return self._now.calls if isinstance(self._now, WholePretence) else 0

@@ -11,6 +11,7 @@ from time import perf_counter_ns
 
 from perfkit.base.errors import PerfkitError
 from perfkit.capture import instrument
+from perfkit.capture.costs import CostRecorder
 from perfkit.capture.cross_check import disagreements
 from perfkit.capture.environment import environment
 from perfkit.capture.instruments import Detectors, Wanted
@@ -19,13 +20,14 @@ from perfkit.capture.logbook import Logbook
 from perfkit.capture.marks import marking
 from perfkit.capture.progress import Progress
 from perfkit.capture.regions import RegionClock
+from perfkit.capture.sampling import Sampling
 from perfkit.capture.schedule import Limits, Schedule, overhead
 from perfkit.capture.script import MeasuringDone
 from perfkit.capture.steps import StepFinder
 from perfkit.detectors.evidence import Evidence
 from perfkit.io.rundir import RunDirectory
 from perfkit.model.run import Gap, Instrument, Run
-from perfkit.model.syncs import Sync
+from perfkit.model.syncs import Phase, Sync
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Settings:
     Attributes:
         command: the command line, for the run's record.
         stop_after: end the program from inside once everything is measured.
+        sample_hz: looks at the machine per second while steps are measured; 0 for none.
     """
 
     device: Wanted = "auto"
@@ -42,6 +45,7 @@ class Settings:
     region: str | None = None
     stop_after: bool = False
     command: tuple[str, ...] = ()
+    sample_hz: float = 20.0
 
 
 class Session:
@@ -61,7 +65,9 @@ class Session:
         self._progress = progress or Progress(False)
         self._schedule = Schedule(settings.limits)
         self._detectors = Detectors(settings.device, self.evidence)
+        self._costs = CostRecorder(self.evidence)
         self._light = Light(settings.limits.max_bytes)
+        self._sampling = Sampling(settings.sample_hz)
         self._regions = RegionClock()
         self._patches = ExitStack()
         self._book = Logbook()
@@ -95,6 +101,7 @@ class Session:
         self._dead = True
         instrument.activate(None)
         self.evidence.paused = True
+        self._sampling.off()
         self._light.off()
         self._detectors.close()
         self._patches.close()
@@ -135,6 +142,10 @@ class Session:
             exit_code=exit_code,
             trace=self._light.file,
             events=self._light.events,
+            samples=self._sampling.samples(),
+            costs=self._costs.rows(),
+            costed_steps=self._costs.steps,
+            peaks=self._costs.peaks(self._detectors.device) if self._dead else None,
         )
 
     def _pretence_overhead(self) -> dict[str, float | None]:
@@ -156,6 +167,7 @@ class Session:
             return
         if not self._first_ns:
             self._first_ns = now
+            self._sampling.on()
             self._detectors.off()  # they were on for the set-up
             if self._schedule.current == "deep":
                 self._detectors.on()
@@ -177,6 +189,7 @@ class Session:
         self._regions.step_ended(self._book.index, now, ops)
         if before == "deep":
             self.evidence.settle("other")
+            self._costs.end(label == "deep")
         elif before == "light":
             self._light.step()
         counted = None if ops is None else ops - (self._ops_at_start or 0)
@@ -187,6 +200,8 @@ class Session:
             self._change(before, after)
         self._progress.step(after, self._book.index)
         self._open_step(perf_counter_ns())
+        if after == "after" and before != "after":
+            self._sampling.off()
         if after == "after" and before != "after" and self._may_stop():
             raise MeasuringDone
 
@@ -200,6 +215,7 @@ class Session:
         self._book.restart()
         if self._schedule.current == "deep":
             self._detectors.off()
+        self._costs.drop()
         self._light.drop()
         self._schedule.restart()
 
@@ -210,7 +226,7 @@ class Session:
             return
         self.finder.forward_started(key, now)
         if self._fresh and self._schedule.current == "deep":
-            self.evidence.settle("other")  # before the first forward: data, logging
+            self._settle("other")  # before the first forward: data, logging
         self._fresh = False
         self.evidence.in_forward = True
 
@@ -232,7 +248,7 @@ class Session:
         if self._dead:
             return
         if self._schedule.current == "deep":
-            self.evidence.settle("forward")  # between forward and backward: the loss
+            self._settle("forward")  # between forward and backward: the loss
         self._fresh = True
         self.finder.backward_started(now)
 
@@ -263,6 +279,10 @@ class Session:
         self.evidence.region = self._regions.innermost
         self.finder.region_left(name, now)
 
+    def _settle(self, phase: Phase) -> None:
+        self.evidence.settle(phase)
+        self._costs.settle(phase)
+
     # How instruments change.
 
     def _change(self, before: Instrument, after: Instrument) -> None:
@@ -285,6 +305,8 @@ class Session:
 
     def _open_step(self, now: int) -> None:
         deep = self._schedule.current == "deep"
+        if deep:
+            self._costs.begin(self._detectors.device, self._detectors.pretence)
         self._start_ns = now
         self._inside = True
         self._fresh = True
@@ -321,7 +343,12 @@ class Session:
         return self.settings.stop_after and threading.current_thread() is threading.main_thread()
 
     def _gaps(self, syncs: tuple[Sync, ...]) -> tuple[Gap, ...]:
-        gaps = [*self._book.gaps(), *self._detectors.gaps(), *self._light.gaps()]
+        gaps = [
+            *self._book.gaps(),
+            *self._detectors.gaps(),
+            *self._light.gaps(),
+            *self._costs.gaps(),
+        ]
         if not self._book.steps:
             gaps.append(Gap("steps", self.no_steps()))
         if self._detectors.device == "cuda":

@@ -37,3 +37,14 @@ def export_options(command: _Command) -> _Command:
         "--redact", is_flag=True, help="Leave out host, user, paths and names, for sharing."
     )
     return perfetto(tb_compat(redact(command)))
+
+
+def elsewhere_option(command: _Command) -> _Command:
+    """`--for`: predict the step on devices that are not at hand."""
+    return click.option(
+        "--for",
+        "devices",
+        multiple=True,
+        metavar="DEVICE",
+        help="Predict the step on another device: h200, 'a100 pcie 40gb', mi300x (`perfkit peaks --list`).",
+    )(command)

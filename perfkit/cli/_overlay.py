@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 def overlay(events: Events) -> tuple[list[Track], list[Counter]]:
     """The tracks and counters for which the trace has something to show."""
-    from perfkit.analysis.critical_path import critical_path
-    from perfkit.analysis.dependency_graph import dependency_graph
     from perfkit.analysis.trace_reading import trace_reading
 
     reading = trace_reading(events)
@@ -30,8 +28,9 @@ def overlay(events: Events) -> tuple[list[Track], list[Counter]]:
     if reading.waits:
         tracks.append(Track("sync waits", _waits(reading)))
     with suppress(NotObservable):  # nothing launched and nothing waited: there is no path
-        path = critical_path(dependency_graph(events, reading.steps.windows))
-        tracks.append(Track("critical path", _path(path, events)))
+        found = reading.graph
+        part = "" if found.graph.steps == found.of_steps else f" of {found.taken()}"
+        tracks.append(Track(f"critical path{part}", _path(found.path)))
     return tracks, [*_queue(reading), *_memory(events)]
 
 
@@ -61,12 +60,12 @@ def _waits(reading: TraceReading) -> Iterator[Slice]:
         yield Slice(wait.op, wait.start_ns, wait.end_ns - wait.start_ns, about)
 
 
-def _path(path: CriticalPath, events: Events) -> Iterator[Slice]:
+def _path(path: CriticalPath) -> Iterator[Slice]:
     """Work, and between two pieces of it the delay that led from one to the other."""
     from perfkit.analysis._replay import EdgeKind, NodeKind
     from perfkit.analysis.critical_path import OF_EDGE, OF_NODE
 
-    nodes = path.graph.nodes
+    nodes, events = path.graph.nodes, path.graph.events
     on = path.nodes
     columns = (nodes.start[on], nodes.dur[on], nodes.row[on], nodes.kind[on], path.delays, path.via)
     for start, dur, row, kind, delay, via in zip(*(c.tolist() for c in columns), strict=True):

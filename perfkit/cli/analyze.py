@@ -14,7 +14,7 @@ import click
 
 from perfkit.base.files import write_text
 from perfkit.cli import _exports
-from perfkit.cli._options import export_options, page_options
+from perfkit.cli._options import elsewhere_option, export_options, page_options
 
 if TYPE_CHECKING:  # numpy comes with these, and `perfkit --help` must not wait for it
     from perfkit.io._text import Progress
@@ -35,6 +35,7 @@ class Options:
     perfetto: Path | None
     out: Path | None
     cluster: str | None
+    devices: tuple[str, ...]
 
 
 @click.command()
@@ -48,6 +49,7 @@ class Options:
     help="Folder for diagnosis.json, the tables as CSV and, without --report, the page.",
 )
 @export_options
+@elsewhere_option
 @click.option("--no-cache", is_flag=True, help="Decode the trace afresh and leave no cache behind.")
 @click.option(
     "--cluster", metavar="ADDRESS", help="Read many ranks on the workers of this Dask scheduler."
@@ -81,14 +83,17 @@ def command(sources: tuple[str, ...], **given: object) -> None:
 
 def _one(source: str, options: Options) -> Diagnosis:
     from perfkit.analysis.trace_run import trace_run
+    from perfkit.cli._other_device import named, with_other_devices
     from perfkit.rules import diagnose
 
+    elsewhere = named(options.devices)
     events = _read(source, options)
     name = _name(source)
     if options.perfetto is not None:
         _exports.write_perfetto(source, events, options.perfetto)
     run = trace_run(events, name, ("perfkit", "analyze", source))
-    return diagnose(replace(run, env={"trace": source, **run.env}))
+    diagnosis = diagnose(replace(run, env={"trace": source, **run.env}))
+    return with_other_devices(diagnosis, run, elsewhere) if elsewhere else diagnosis
 
 
 def _read(source: str, options: Options) -> Events:
@@ -134,6 +139,10 @@ def _show(diagnosis: Diagnosis, options: Options) -> None:
     from perfkit.report import terminal
 
     terminal.render(diagnosis, Console(), page)
+    if "other_device" in diagnosis.tables:
+        from perfkit.cli._other_device import show
+
+        show(diagnosis.tables["other_device"])
 
 
 @contextmanager

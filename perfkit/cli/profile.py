@@ -36,6 +36,7 @@ class Options:
     max_seconds: float | None
     max_bytes: int
     region: str | None
+    sample_hz: float
     stop_after: bool
     quiet: bool
     open_page: bool
@@ -96,6 +97,14 @@ class _LikePython(click.Command):
 )
 @click.option(
     "--region", metavar="NAME", help="Steps are passes through this perfkit.instrument region."
+)
+@click.option(
+    "--sample-hz",
+    type=click.FloatRange(0, 100),
+    default=20,
+    show_default=True,
+    metavar="F",
+    help="Look at GPU and host F times a second; 0 for never.",
 )
 @click.option("--stop-after", is_flag=True, help="End the script once everything is measured.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing unless something is wrong.")
@@ -183,6 +192,7 @@ def _capture(
         limits=limits,
         region=options.region,
         stop_after=options.stop_after,
+        sample_hz=options.sample_hz,
         command=command_line,
     )
     pid = os.getpid()

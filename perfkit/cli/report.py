@@ -10,6 +10,7 @@ import click
 
 from perfkit.base.errors import PerfkitError
 from perfkit.base.files import write_text
+from perfkit.cli._options import elsewhere_option
 from perfkit.model.diagnosis import Diagnosis
 
 
@@ -22,7 +23,10 @@ from perfkit.model.diagnosis import Diagnosis
     "--markdown", is_flag=True, help="Markdown instead of a page; on stdout without --out."
 )
 @click.option("--json", "as_json", is_flag=True, help="The diagnosis itself as JSON, on stdout.")
-def command(source: Path, out: Path | None, markdown: bool, as_json: bool) -> None:
+@elsewhere_option
+def command(
+    source: Path, out: Path | None, markdown: bool, as_json: bool, devices: tuple[str, ...]
+) -> None:
     """Write the page of a recorded run, and show its verdict.
 
     RUN_OR_DIAGNOSIS is a run directory, or a diagnosis.json from anywhere. The page is one HTML
@@ -33,6 +37,10 @@ def command(source: Path, out: Path | None, markdown: bool, as_json: bool) -> No
     if markdown and as_json:
         raise click.UsageError("--markdown and --json exclude each other")
     diagnosis = read(source)
+    if devices:
+        from perfkit.cli._other_device import named, recorded, with_other_devices
+
+        diagnosis = with_other_devices(diagnosis, recorded(source), named(devices))
     if as_json:
         _write(json.dumps(diagnosis.to_json(), indent=1) + "\n", out)
     elif markdown:
@@ -87,6 +95,10 @@ def _page(diagnosis: Diagnosis, out: Path) -> None:
 
     write_text(out, html.render(diagnosis))
     terminal.render(diagnosis, Console(), out)
+    if "other_device" in diagnosis.tables:
+        from perfkit.cli._other_device import show
+
+        show(diagnosis.tables["other_device"])
 
 
 def _write(text: str, out: Path | None) -> None:

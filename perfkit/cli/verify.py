@@ -24,11 +24,15 @@ SCHEMA = "perfkit.verify/1"
 @click.option(
     "--inputs",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Your own: a file by torch.save of the reference's arguments as a tuple or list.",
+    help="Your own: by torch.save of a tuple or dictionary of arguments (see the rewrite's page), or "
+    "a .py with a function inputs() that returns them.",
 )
 @click.option("--case", "case_name", help="Only this case; otherwise all that are measured.")
 @click.option("--form", "form_names", multiple=True, help="Only this form; may be given again.")
-@click.option("--dtype", default="float32", help="In which the forms run; the proof is in float64.")
+@click.option(
+    "--dtype",
+    help="In which all run; float32, or that of your inputs. They are proven against float64.",
+)
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @click.option("--backward/--forward", default=True, help="Time and count the gradient as well.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
@@ -43,7 +47,7 @@ def command(ctx: click.Context, /, rewrite_id: str, json_file: Path | None, **gi
     from rich.console import Console
 
     from perfkit.base.files import write_text
-    from perfkit.cli._verify_table import show
+    from perfkit.cli._verify_table import show, show_conditions
     from perfkit.rewrites._rewrite import rewrite
 
     declared = rewrite(rewrite_id)
@@ -54,6 +58,8 @@ def command(ctx: click.Context, /, rewrite_id: str, json_file: Path | None, **gi
         from perfkit.rewrites._measure import measure
 
         found = measure(rewrite_id, declared, forms, inputs, asked)
+        if not rows:
+            show_conditions(console, found, asked)
         rows += found
         show(console, found, asked, shape)
     if json_file:
@@ -61,7 +67,7 @@ def command(ctx: click.Context, /, rewrite_id: str, json_file: Path | None, **gi
         write_text(json_file, json.dumps(document, indent=1))
     broken = [row for row in rows if row.holds is False]
     for row in broken:
-        reason = row.parity.reason if row.parity else row.quality
+        reason = row.raised or (row.parity.reason if row.parity else row.quality)
         click.echo(f"{row.rewrite} / {row.form} does not hold on {row.case}: {reason}", err=True)
     if broken:
         ctx.exit(3)
@@ -78,7 +84,7 @@ def _asked(declared: Rewrite, given: dict[str, Any]) -> Iterator[tuple[Inputs, A
     from perfkit.cli._device import device_name
     from perfkit.rewrites._measure import DTYPES, Asked
 
-    if given["dtype"] not in DTYPES:
+    if given["dtype"] not in (None, *DTYPES):
         raise PerfkitError(
             f"{given['dtype']!r} is no dtype here", f"there are: {', '.join(DTYPES)}"
         )
@@ -87,11 +93,12 @@ def _asked(declared: Rewrite, given: dict[str, Any]) -> Iterator[tuple[Inputs, A
         against=declared.reference,
         backward=given["backward"],
         rounds=given["rounds"],
-        dtype=DTYPES[given["dtype"]],
+        dtype=DTYPES[given["dtype"] or "float32"],
         device=torch.device(device_name(given["device"])),
+        try_first=given["dtype"] is not None,
     )
     if given["inputs"] is not None:
-        yield _read(given["inputs"], declared), asked, str(given["inputs"])
+        yield _own(given["inputs"], declared, given["dtype"], asked)
         return
     wanted = given["case_name"]
     cases = [declared.case(wanted)] if wanted else [c for c in declared.cases if c.measured]
@@ -103,21 +110,23 @@ def _asked(declared: Rewrite, given: dict[str, Any]) -> Iterator[tuple[Inputs, A
         )
 
 
-def _read(path: Path, declared: Rewrite) -> Inputs:
-    import pickle
+def _own(
+    path: Path, declared: Rewrite, dtype: str | None, asked: Asked
+) -> tuple[Inputs, Asked, str]:
+    from perfkit.cli._captured import captured
+    from perfkit.rewrites._measure import DTYPES
+    from perfkit.rewrites._tree import tensors
 
-    import torch
-
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        raise PerfkitError(
-            f"cannot read {path}: {str(error).splitlines()[0] if str(error) else 'no tensors'}",
-            "save the reference's arguments: torch.save((a, b, ...), path), tensors and plain values",
-        ) from error
-    if not isinstance(saved, (tuple, list, dict)):
-        raise PerfkitError(
-            f"{path} holds a {type(saved).__name__}, not the arguments of the reference",
-            "save them as a tuple: torch.save((a, b, ...), path)",
-        )
-    return declared.adopt(saved)
+    inputs = captured(path, declared)
+    floating = [one.dtype for one in tensors(inputs) if one.is_floating_point()]
+    own = floating[0] if dtype is None and floating else asked.dtype
+    return (
+        inputs,
+        replace(
+            asked,
+            dtype=own if own in DTYPES.values() else asked.dtype,
+            stays_on_host=declared.cases[0].stays_on_host,
+            try_first=True,
+        ),
+        str(path),
+    )

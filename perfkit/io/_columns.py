@@ -16,6 +16,7 @@ from perfkit.io._extras import MEMORY, Extras
 from perfkit.io._patient import Chunk, Unsound
 from perfkit.io._raw import RawEvent
 from perfkit.io._repairs import Repair, Repairs
+from perfkit.io.trace_shapes import ShapeCodes
 from perfkit.model.events import UNKNOWN, Events, Ints
 
 _WITHOUT_IDS = frozenset({"python_function", "trace", "overhead", "python"})
@@ -25,6 +26,7 @@ _PRESENT_SPELLING = {
     "memcpy": "gpu_memcpy",
     "memset": "gpu_memset",
 }
+_OPERATORS = frozenset(("cpu_op", "operator"))
 _INTERVAL, _BEGIN, _END, _INSTANT = "X", "B", "E", "i"
 _OTHERS = frozenset((_BEGIN, _END, _INSTANT))
 
@@ -59,6 +61,7 @@ class Columns:
         self._names, self._cats, self._stacks, self._labels = Codes(), Codes(), Codes(), Codes()
         self._parts: list[dict[str, Ints]] = []
         self._extras = Extras()
+        self._shapes = ShapeCodes(repairs)
         self._seen = 0
         self._clock = Clock(repairs)
         self._numbers: dict[int | str | None, int] = {}  # of ids that are not plain numbers
@@ -102,6 +105,7 @@ class Columns:
             gaps=self._repairs.gaps(),
             **sorted_,
             **self._extras.fields(sorted_["order"]),
+            shapes=self._shapes.shapes(sorted_["order"]),
         )
 
     def _add(
@@ -119,7 +123,14 @@ class Columns:
         if intervals:
             part = self._part(intervals, start, dur, order)
             self._extras.add(intervals, part, self._names, self._cats)
+            self._add_shapes(intervals, part)
             self._parts.append(part)
+
+    def _add_shapes(self, intervals: Sequence[RawEvent], part: dict[str, Ints]) -> None:
+        has_shapes = [category.lower() in _OPERATORS for category in self._cats]
+        rows = np.flatnonzero(np.array(has_shapes, np.bool_)[part["cat"]])
+        if len(rows):
+            self._shapes.add([intervals[i].args for i in rows.tolist()], part["order"][rows])
 
     def _part(
         self, intervals: Sequence[RawEvent], start: Ints, dur: Ints, order: Ints

@@ -37,6 +37,11 @@ class Repair(Enum):
     NANOSECONDS = ("times were read as nanoseconds", "as microseconds they lie centuries away")
     INEXACT = ("{n} start times are rounded to a quarter of a microsecond", "too large for a float")
     ODD_ARGS = ("{n} events lost their arguments", "the arguments are no object or out of range")
+    LONG_SHAPES = ("shapes of some operators were dropped", "their lists are too long to keep")
+    MANY_SHAPES = (
+        "shapes of some operators were dropped",
+        "nearly every call has shapes of its own",
+    )
     UNPAIRED = ("{n} begin or end marks were dropped", "they have no partner")
 
 

@@ -22,6 +22,7 @@ from perfkit.io._raw import NO_ARGS, RawEvent
 from perfkit.io.trace_writer import write_trace
 from perfkit.model.diagnosis import Diagnosis, Finding, Outcome, Verdict
 from perfkit.model.run import Gap, Run
+from perfkit.model.samples import Samples
 from perfkit.model.syncs import Frame, Sync
 from perfkit.model.table import Cell, Table
 
@@ -98,6 +99,7 @@ def redact_run(run: Run, names: Pseudonyms) -> Run:
         ended=names.prose(run.ended),
         trace=None,
         events=None,
+        samples=tuple(_samples(each, names) for each in run.samples),
     )
 
 
@@ -120,6 +122,21 @@ def redact_diagnosis(diagnosis: Diagnosis, names: Pseudonyms) -> Diagnosis:
             gaps=tuple(map(names.prose, coverage.gaps)),
         ),
         facts={names.term(k): names.prose(v) for k, v in diagnosis.facts.items()},
+    )
+
+
+_PUBLIC = {"name", "cores", "cores allowed", "core quota", "memory", "NUMA node", "NUMA nodes"}
+"""Of what identifies a device or a host; numbers of devices and processes stay private."""
+
+
+def _samples(samples: Samples, names: Pseudonyms) -> Samples:
+    """Its values; of its identity what many machines share."""
+    return replace(
+        samples,
+        identity={key: value for key, value in samples.identity.items() if key in _PUBLIC},
+        unavailable=tuple(
+            Gap(names.prose(gap.what), names.prose(gap.why)) for gap in samples.unavailable
+        ),
     )
 
 

@@ -20,13 +20,16 @@ import msgspec
 
 from perfkit.base.errors import PerfkitError
 from perfkit.base.files import write_text
+from perfkit.io import costs as costs_on_disk
 from perfkit.io import samples as on_disk
+from perfkit.model.costs import OpCost
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.run import SCHEMA, Gap, Run
 from perfkit.model.syncs import Frame, Sync
 
 SYNCS_SCHEMA = "perfkit.syncs/1"
-_ELSEWHERE = {"syncs", "directory", "events", "samples"}  # fields of Run that are not in run.json
+# fields of Run that are not in run.json
+_ELSEWHERE = {"syncs", "directory", "events", "samples", "costs"}
 
 
 @dataclass
@@ -148,11 +151,13 @@ def load(path: Path) -> Run:
     except (OSError, ValueError, LookupError, TypeError) as error:
         samples = ()
         gaps.append(Gap("the samples", f"{on_disk.FILE} is damaged: {error}"))
+    costs = _costs(path, run, gaps)
     trace = run.trace
     if trace is not None and not (path / trace).is_file():
         gaps.append(Gap("the trace", f"{trace} is missing"))
         trace = None
-    return replace(run, directory=path, syncs=syncs, gaps=tuple(gaps), trace=trace, samples=samples)
+    parts: dict[str, Any] = {"syncs": syncs, "samples": samples, "costs": costs, "trace": trace}
+    return replace(run, directory=path, gaps=tuple(gaps), events=None, **parts)
 
 
 def save_diagnosis(path: Path, diagnosis: Diagnosis) -> None:
@@ -217,7 +222,22 @@ def _locked(lock: Any) -> bool:
         return False
 
 
+def _costs(path: Path, run: Run, gaps: list[Gap]) -> tuple[OpCost, ...]:
+    """What operators cost, where steps were costed; a missing or damaged file becomes a gap."""
+    if not run.costed_steps:
+        return ()
+    try:
+        return costs_on_disk.read_costs(path / costs_on_disk.FILE)
+    except FileNotFoundError:
+        gaps.append(Gap("the costs of operators", f"{costs_on_disk.FILE} is missing"))
+    except (OSError, ValueError) as error:
+        gaps.append(Gap("the costs of operators", f"{costs_on_disk.FILE} is damaged: {error}"))
+    return ()
+
+
 def _write_into(folder: Path, run: Run) -> None:
+    if run.costs:
+        costs_on_disk.write_costs(folder / costs_on_disk.FILE, run.costs)
     if run.samples:
         on_disk.write_samples(folder / on_disk.FILE, run.samples)
     write_text(folder / "syncs.json", json.dumps(_syncs_document(run.syncs)))

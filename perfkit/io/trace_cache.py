@@ -26,10 +26,11 @@ from perfkit.base.files import replacing
 from perfkit.io._chunks import BUDGET
 from perfkit.io._text import Progress, is_remote
 from perfkit.io.chrome import read_trace
-from perfkit.model.events import Collective, DeviceSync, Events, Ints, MemoryChanges
+from perfkit.model.events import UNKNOWN, Collective, DeviceSync, Events, Ints, MemoryChanges
 from perfkit.model.run import Gap
+from perfkit.model.shapes import Shapes
 
-SCHEMA = "perfkit.events/1"
+SCHEMA = "perfkit.events/2"
 _KEY, _CHECK = b"perfkit", b"perfkit.check"  # what stands beside the columns, and its hash
 _SUFFIX = ".events.parquet"
 _KEPT = 4 << 30  # bytes of caches of foreign traces; the least recently written go first
@@ -58,7 +59,8 @@ _COLUMNS = (
     "external",
     "nbytes",
 )
-_CODED = ("name", "cat", "stack", "pid", "tid")
+_SHAPE = "shape"
+_CODED = ("name", "cat", "stack", "pid", "tid", _SHAPE)
 
 
 class _About(msgspec.Struct, frozen=True):
@@ -77,6 +79,7 @@ class _About(msgspec.Struct, frozen=True):
     gaps: tuple[Gap, ...]
     collectives: tuple[Collective, ...]
     syncs: tuple[DeviceSync, ...]
+    shapes: tuple[str, ...]
 
 
 class _Unusable(Exception):
@@ -164,8 +167,9 @@ def _load(target: Path, path: Path) -> Events | None:
             about = msgspec.json.decode(raw, type=_About)
             if not _is_of(about, path, stat):
                 return None
-            table = file.read(columns=list(_COLUMNS))
-            if set(table.schema.names) != set(_COLUMNS):
+            wanted = [*_COLUMNS, _SHAPE] if about.shapes else [*_COLUMNS]
+            table = file.read(columns=wanted)
+            if set(table.schema.names) != set(wanted):
                 raise _Unusable("contradicts itself")
     except (pa.ArrowException, msgspec.MsgspecError, OSError, ValueError, RecursionError) as error:
         raise _Unusable("is damaged") from error
@@ -201,8 +205,17 @@ def _events(table: Any, about: _About) -> Events:
         collectives=about.collectives,
         syncs=about.syncs,
         memory=MemoryChanges(**memory),
+        shapes=_shapes(_column(table, _SHAPE)[:n], about.shapes) if about.shapes else Shapes(),
         **{name: column[:n] for name, column in columns.items()},
     )
+
+
+def _shapes(column: Ints, texts: tuple[str, ...]) -> Shapes:
+    rows = np.flatnonzero(column != UNKNOWN)
+    code = column[rows].astype(np.int32)
+    if len(code) and not 0 <= int(code.min()) <= int(code.max()) < len(texts):
+        raise _Unusable("contradicts itself")
+    return Shapes(rows, code, texts)
 
 
 def _column(table: Any, name: str) -> Ints:
@@ -247,6 +260,7 @@ def _table(events: Events, digest: str, stat: tuple[int, int, int, int]) -> Any:
         intervals=len(events),
         labels=dict(events.labels),
         metadata=dict(events.metadata),
+        shapes=events.shapes.texts,
         **{
             field.name: getattr(events, field.name)
             for field in fields(events)
@@ -263,6 +277,9 @@ def _table(events: Events, digest: str, stat: tuple[int, int, int, int]) -> Any:
         )
         for name in _COLUMNS
     }
+    if events.shapes.texts:
+        columns[_SHAPE] = np.full(len(events) + len(behind), UNKNOWN, np.int64)
+        columns[_SHAPE][events.shapes.rows] = events.shapes.code
     arrays = {  # from their buffers: Arrow's own way from numpy imports pandas
         name: pa.Array.from_buffers(pa.int64(), len(column), [None, pa.py_buffer(column)])
         for name, column in columns.items()

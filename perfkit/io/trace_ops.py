@@ -48,6 +48,16 @@ def device_owners(events: Events) -> tuple[Ints, Ints]:
     return work, np.where(owner >= 0, owner, by_external)
 
 
+def op_parents(events: Events) -> Ints:
+    """For each operator the innermost operator around it on its thread; UNKNOWN for all other rows."""
+    ops = events.of(HOST_OPS)
+    rows = np.flatnonzero(ops)
+    callers = _callers(events)
+    found = np.full(len(events), UNKNOWN, np.int64)
+    found[rows] = _upwards(callers[rows], callers, ops)
+    return found
+
+
 @lru_cache(maxsize=1)
 def _callers(events: Events) -> Ints:
     """For each operator and runtime call the innermost one around it; remembered, as two ask."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perfkit.model.run import Gap
+from perfkit.model.shapes import Shapes
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -134,6 +135,7 @@ class Events:
         gaps: everything that was repaired or dropped on reading.
         collectives, syncs: further arguments of the few events that have them, in row order.
         memory: the allocator's changes.
+        shapes: the arguments of operators, where they were recorded.
     """
 
     names: tuple[str, ...]
@@ -156,6 +158,7 @@ class Events:
     collectives: tuple[Collective, ...] = ()
     syncs: tuple[DeviceSync, ...] = ()
     memory: MemoryChanges = field(default_factory=MemoryChanges)
+    shapes: Shapes = field(default_factory=Shapes)
 
     def __len__(self) -> int:
         return len(self.start)
@@ -219,15 +222,23 @@ class Events:
         length = edges[:, 1] - edges[:, 0]
         if not few or length[-1] >= _LITTLE * np.median(length[:-1]):
             return False
-        worked = [self._launched(window) for window in windows]
+        worked = self._launched(edges)
         return bool(worked[-1] <= _LITTLE * np.median(worked[:-1]))
 
-    def _launched(self, window: StepWindow) -> int:
-        """Time of the device work that was launched in a window, ns."""
-        first, last = np.searchsorted(self.start, (window.start_ns, window.end_ns))
-        ids = self.correlation[first:last][self.of(RUNTIME)[first:last]]
-        work = self.of(DEVICE_WORK) & np.isin(self.correlation, ids[ids > 0])
-        return int(self.dur[work].sum())
+    def _launched(self, edges: Ints) -> Ints:
+        """Time of the device work that was launched within each row `[start, end)` of edges, ns."""
+        calls = np.flatnonzero(self.of(RUNTIME) & (self.correlation > 0))
+        calls = np.sort(calls[np.unique(self.correlation[calls], return_index=True)[1]])
+        work = np.flatnonzero(self.of(DEVICE_WORK) & (self.correlation > 0))
+        ids, place = np.unique(self.correlation[work], return_inverse=True)
+        spent = np.zeros(len(ids) + 1, np.int64)
+        np.add.at(spent, place, self.dur[work])
+        at = np.searchsorted(ids, self.correlation[calls])
+        known = ids[np.minimum(at, len(ids) - 1)] == self.correlation[calls] if len(ids) else at < 0
+        sums = np.concatenate(([0], np.cumsum(np.where(known, spent[at], 0))))
+        first, last = np.searchsorted(self.start[calls], edges).T
+        result: Ints = sums[last] - sums[first]
+        return result
 
     def has_device(self) -> bool:
         """True when the trace holds any work done by a device."""
@@ -249,3 +260,4 @@ class Events:
             assert rows == sorted(set(rows))
             assert not rows or 0 <= rows[0] <= rows[-1] < len(self)
         assert bool((np.diff(self.memory.time) >= 0).all())
+        self.shapes.self_check(len(self))

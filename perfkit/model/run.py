@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from perfkit.model.costs import OpCost
 from perfkit.model.gap import Gap as Gap
+from perfkit.model.peaks import Peaks
 from perfkit.model.samples import Samples
 from perfkit.model.syncs import Sync
 
@@ -80,7 +82,11 @@ class Run:
         launches_per_step: mean number of leaf operators dispatched per deep step; None unknown.
         overhead: our own cost as ratios to a bare step, by instrument; None where not measured.
         trace: file name of the Kineto trace inside `directory`; None where there is none.
-        source: "capture" where perfkit ran the program, "trace" where somebody else recorded it.
+        costs: FLOPs and bytes of the operators of `costed_steps` steps together; empty where nobody
+            counted. On disk in `costs.parquet`.
+        peaks: what this machine can do at most; None where it was not measured.
+        source: "capture" where perfkit ran the program, "trace" where somebody else recorded it,
+            "monitor" where a process was only looked at from outside.
         events: the trace of the light steps (or the foreign one), where it was read: a
             `model.events.Events`, or None. Not on disk.
         samples: what was sampled of the host and of each device; in `samples.parquet` on disk.
@@ -102,7 +108,10 @@ class Run:
     ended: str = "ran to its end"
     exit_code: int | None = None
     trace: str | None = None
-    source: Literal["capture", "trace"] = "capture"
+    costs: tuple[OpCost, ...] = ()
+    costed_steps: int = 0
+    peaks: Peaks | None = None
+    source: Literal["capture", "trace", "monitor"] = "capture"
     schema: str = SCHEMA
     events: Any = field(default=None, compare=False, repr=False)
     samples: tuple[Samples, ...] = field(default=(), compare=False, repr=False)

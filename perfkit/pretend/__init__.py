@@ -24,7 +24,7 @@ from perfkit.model.run import Gap
 from perfkit.pretend import cuda_module, factories, moved, surroundings, tags, tensors
 from perfkit.pretend.patching import Patches
 from perfkit.pretend.placement import Placement, nested_reads
-from perfkit.pretend.watch import Watch
+from perfkit.pretend.watch import Record, Watch
 
 
 class Pretence:
@@ -41,6 +41,15 @@ class Pretence:
     @classify.setter
     def classify(self, value: bool) -> None:
         self._watch.classify = value
+
+    @property
+    def record(self) -> Record | None:
+        """Makes the calls on the device and looks at them; None most of the time."""
+        return self._watch.record
+
+    @record.setter
+    def record(self, value: Record | None) -> None:
+        self._watch.record = value
 
     @property
     def used(self) -> bool:

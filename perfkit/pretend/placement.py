@@ -141,7 +141,10 @@ class Placement(TorchDispatchMode):  # type: ignore[misc]
         local = watch.local
         before, local.op = local.op, plan.name
         try:
-            out = _call(func, args, kwargs)
+            if watch.record is None or not on_device or not plan.works:
+                out = _call(func, args, kwargs)
+            else:
+                out = watch.record(func, args, kwargs, _call)
         finally:
             local.op = before
         if not plan.writes:

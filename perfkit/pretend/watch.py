@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -30,6 +30,8 @@ from perfkit.pretend import tags
 
 Where = Literal["cuda", "cpu"]
 _MOST_NOTES = 50
+Record = Callable[[Any, Any, Any, Callable[[Any, Any, Any], Any]], Any]
+"""(operator, args, kwargs, how to call it) -> result. Must call it once."""
 
 
 class Local(threading.local):
@@ -77,6 +79,7 @@ class Watch:
         used: anything was ever placed on the device.
         dispatched: operators run on device tensors so far, views and allocations left out.
         calls: everything the dispatch mode was asked about, which is what the pretence costs.
+        record: makes the calls that `dispatched` counts, and looks at them; None to have them made.
     """
 
     def __init__(self, assumed: bool) -> None:
@@ -85,6 +88,7 @@ class Watch:
         self.used = False
         self.dispatched = 0
         self.calls = 0
+        self.record: Record | None = None
         self.alive = True
         self.local = Local()
         self._notes: dict[tuple[str, str], int] = {}

@@ -85,7 +85,7 @@ def not_checked(diagnosis: Diagnosis) -> list[tuple[str, str]]:
     abstained = [
         (outcome.rule, outcome.reason or "no reason was given")
         for outcome in diagnosis.outcomes
-        if outcome.state in ("not-observable", "error", "not-applicable")
+        if outcome.state in ("not-observable", "error")
     ]
     gaps = [gap.partition(": ") for gap in diagnosis.coverage.gaps]
     return abstained + [(what, why) for what, _, why in gaps]
@@ -106,6 +106,8 @@ def coverage_line(diagnosis: Diagnosis) -> str:
         parts.append(f"the pretence about {units.ratio(coverage.overhead['pretence'])}")
     if coverage.device_time_attributed is not None:
         parts.append(f"{coverage.device_time_attributed:.0%} of device time attributed")
+    if coverage.ops_with_costs is not None:
+        parts.append(f"{units.share(coverage.ops_with_costs)} of operator calls costed")
     return "; ".join(parts)
 
 

@@ -34,6 +34,9 @@ def render(diagnosis: Diagnosis, console: Console, page: Path | None = None) -> 
     joint = diagnosis.facts.get("all findings together")
     if joint:
         bottom[1:1] = _labelled("Together", joint, width, 1)
+    limit = diagnosis.facts.get("limited by")
+    if limit:
+        bottom[1:1] = _labelled("Limited by", limit, width)
     missing = dict.fromkeys(what for what, _ in _words.not_checked(diagnosis))
     if missing:
         names = visible(", ".join(missing), max(20, width - _LABEL) - 1)

@@ -8,5 +8,6 @@ what it replaces, in which forms, on which cases it is proven and measured, and 
     _parity.py    proof: value and gradient against the found code in float64
     _counting.py  device operators, synchronisations and copies, on the pretend device
     _timing.py    CPU-time ratios; dispatch and completed time
+    _own.py       a user's own inputs, from a file
     _measure.py   all of these for one form and case, as a row
 """

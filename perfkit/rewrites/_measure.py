@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from perfkit.rewrites import _timing
+from perfkit.rewrites import _timing, _tree
 from perfkit.rewrites._counting import Counts, count
+from perfkit.rewrites._own import refusals
 from perfkit.rewrites._parity import TOLERANCE, Parity, parity
 from perfkit.rewrites._rewrite import Form, Goal, Inputs, Rewrite
 
@@ -23,6 +24,7 @@ class Row:
     Attributes:
         chosen: the form that `Rewrite.choose` picks for these inputs.
         unavailable: why the form did not run; all else is None then.
+        raised: what it raised on inputs that the found code takes; all else is None then, too.
         seconds, found_seconds: CPU time on a CPU, wall time until completion on CUDA.
         dispatch_seconds: on CUDA, wall time until the call returned.
         quality: of an approximate form, as text; parity is not asked of it.
@@ -35,6 +37,7 @@ class Row:
     chosen: bool
     backward: bool
     unavailable: str | None = None
+    raised: str | None = None
     parity: Parity | None = None
     quality: str | None = None
     quality_holds: bool | None = None
@@ -54,6 +57,8 @@ class Row:
     @property
     def holds(self) -> bool | None:
         """Whether the proof or the quality gate held; None where neither ran."""
+        if self.raised:
+            return False
         return self.parity.holds if self.parity else self.quality_holds
 
     def to_json(self) -> dict[str, Any]:
@@ -66,6 +71,7 @@ class Asked:
 
     Attributes:
         stays_on_host: as in `Case`.
+        try_first: each form is run once before, since it may raise on these inputs.
         prove: False leaves the proof out, where another row has it.
     """
 
@@ -76,6 +82,7 @@ class Asked:
     rounds: int = 7
     dtype: torch.dtype = torch.float32
     device: torch.device = CPU
+    try_first: bool = False
     prove: bool = True
 
 
@@ -83,8 +90,13 @@ def measure(
     name: str, rewrite: Rewrite, forms: Sequence[Form], inputs: Inputs, asked: Asked
 ) -> list[Row]:
     """Prove, time and count forms on the same inputs, turn by turn with the found code."""
-    chosen = rewrite.chosen(inputs)
-    able = [form for form in forms if form.unavailable(*inputs) is None]
+    inputs = _tree.fresh(inputs, asked.dtype)
+    there = _tree.placed(inputs, asked.device, asked.stays_on_host)
+    chosen = rewrite.chosen(there)
+    why_not = {form.name: form.unavailable(*there) for form in forms}
+    able = [form for form in forms if why_not[form.name] is None]
+    raised = refusals(able, there) if asked.try_first else {}
+    able = [form for form in able if form.name not in raised]
     times = _times([asked.against, *(f for f in able if f is not asked.against)], inputs, asked)
     found_counts = _count(asked.against, inputs, asked)
     rows = []
@@ -98,7 +110,7 @@ def measure(
             "backward": asked.backward,
         }
         if form not in able:
-            rows.append(Row(**fixed, unavailable=form.unavailable(*inputs)))
+            rows.append(Row(**fixed, unavailable=why_not[form.name], raised=raised.get(form.name)))
             continue
         completed, dispatched = times[form.name]
         rows.append(
@@ -120,7 +132,9 @@ def _times(
 ) -> dict[str, tuple[float, float | None]]:
     if asked.device.type == "cuda":
         return dict(
-            _timing.completed_times(forms, inputs, asked.device, asked.backward, asked.rounds)
+            _timing.completed_times(
+                forms, inputs, asked.device, asked.backward, asked.rounds, asked.stays_on_host
+            )
         )
     times = _timing.cpu_times(forms, inputs, asked.backward, asked.rounds)
     return {name: (seconds, None) for name, seconds in times.items()}
@@ -140,16 +154,17 @@ def _proof(rewrite: Rewrite, form: Form, inputs: Inputs, asked: Asked) -> dict[s
         return {}
     if form.exact:
         return {
-            "parity": parity(rewrite, form, inputs, asked.case, asked.dtype, asked.device),
+            "parity": parity(
+                rewrite, form, inputs, asked.case, asked.dtype, asked.device, asked.stays_on_host
+            ),
         }
     if form.quality is None:
         return {}
     from perfkit.rewrites._parity import evaluate
-    from perfkit.rewrites._tree import fresh
 
-    device = asked.device
-    found = evaluate(rewrite.reference, fresh(inputs, device=device), backward=False).output
-    given = evaluate(form, fresh(inputs, device=device), backward=False).output
+    own = [_tree.placed(inputs, asked.device, asked.stays_on_host) for _ in range(2)]
+    found = evaluate(rewrite.reference, own[0], backward=False).output
+    given = evaluate(form, own[1], backward=False).output
     quality = form.quality(inputs, found, given)
     text = f"{quality.metric} {quality.value:.2g}, allowed {quality.limit:.2g}"
     return {"quality": text, "quality_holds": quality.holds}

@@ -89,15 +89,18 @@ def parity(
     case: str,
     dtype: torch.dtype = torch.float32,
     device: torch.device | None = None,
+    stays_on_host: tuple[int, ...] = (),
 ) -> Parity:
     """Prove one form on one set of inputs.
 
     Args:
         inputs: as `Case.make` gives them; not changed.
         device: where the form runs; the found code runs there too.
+        stays_on_host: as in `Case`.
     """
-    exact = evaluate(rewrite.reference, _tree.fresh(inputs, torch.float64, device))
-    given = evaluate(form, _tree.fresh(inputs, dtype, device))
+    here = device or torch.device("cpu")
+    exact = evaluate(rewrite.reference, _tree.placed(inputs, here, stays_on_host, torch.float64))
+    given = evaluate(form, _tree.placed(inputs, here, stays_on_host, dtype))
     limit = form.tolerance.get(dtype, TOLERANCE[dtype])
     value, reason = _compare_outputs(exact.output, given.output, limit)
     slope, slope_reason = _compare_gradients(exact.gradients, given.gradients, limit)

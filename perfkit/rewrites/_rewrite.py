@@ -41,6 +41,7 @@ class Form:
         quality: judges (inputs, found output, own output) of a form that is not exact.
         unavailable: why it cannot run on these inputs or this machine; None where it can.
         tolerance: largest error by dtype instead of the general ones, see `_parity.TOLERANCE`.
+        compiles: the first call takes seconds.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Form:
     quality: Callable[[Inputs, Any, Any], Quality] | None = None
     unavailable: Callable[..., str | None] = lambda *inputs: None
     tolerance: dict[torch.dtype, float] = field(default_factory=dict)
+    compiles: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,10 @@ class Rewrite:
         choose: name of the form for these inputs, by device and sizes; the first where nothing
             depends on them.
         traps: look like rewrites and change the result; parity must refuse each on some case.
-        adopt: makes inputs from what `torch.load` gave for `perfkit verify --inputs`.
+        adopt: makes inputs of what a file holds for `perfkit verify --inputs`; its parameters are
+            what is to be saved. None where those of the reference can be saved as they are.
+        saved_as: these in words, where the parameters do not say it.
+        not_from_a_file: why no file can hold inputs; and after "; " what to do instead.
     """
 
     title: str
@@ -117,7 +122,9 @@ class Rewrite:
     choose: Callable[..., str] | None = None
     goals: tuple[Goal, ...] = ()
     traps: tuple[Form, ...] = ()
-    adopt: Callable[[Any], Inputs] = tuple
+    adopt: Callable[..., Inputs] | None = None
+    saved_as: str = ""
+    not_from_a_file: str = ""
 
     @property
     def reference(self) -> Form:

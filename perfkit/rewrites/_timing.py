@@ -61,10 +61,15 @@ def _call_times(form: Form, inputs: Inputs, backward: bool, calls: int) -> float
 
 
 def completed_times(
-    forms: Sequence[Form], inputs: Inputs, device: torch.device, backward: bool, rounds: int
+    forms: Sequence[Form],
+    inputs: Inputs,
+    device: torch.device,
+    backward: bool,
+    rounds: int,
+    stays_on_host: tuple[int, ...] = (),
 ) -> Iterator[tuple[str, tuple[float, float]]]:
     """Each form's name with median wall seconds until completion and until the call returned."""
-    own = {form.name: _tree.fresh(inputs, device=device) for form in forms}
+    own = {form.name: _tree.placed(inputs, device, stays_on_host) for form in forms}
     taken: dict[str, list[tuple[float, float]]] = {form.name: [] for form in forms}
     for turn in range(rounds + 2):
         for form in forms:

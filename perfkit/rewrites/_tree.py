@@ -64,3 +64,16 @@ def fresh(tree: Any, dtype: torch.dtype | None = None, device: torch.device | No
         return new.requires_grad_(tensor.requires_grad)
 
     return mapped(copied, tree)
+
+
+def placed(
+    inputs: tuple[Any, ...],
+    device: torch.device,
+    stays_on_host: tuple[int, ...] = (),
+    dtype: torch.dtype | None = None,
+) -> tuple[Any, ...]:
+    """Fresh arguments on a device, but for those that stay on the host."""
+    return tuple(
+        fresh(argument, dtype, None if index in stays_on_host else device)
+        for index, argument in enumerate(inputs)
+    )

@@ -25,12 +25,18 @@ Hazards
     `functional_call` the weights are gone again by the time of the backward pass. A block must not
     wait for the device: it would do so twice. Restoring the generator cannot be captured by a CUDA
     graph: `preserve_rng_state=False` there, for blocks without dropout.
+
+Your own inputs
+    `verify` knows its own stack of blocks only and takes the sizes from you: `weights`, a dictionary
+    of `inner` and `outer`, [layers, D, F] each; `x`: [..., D]; `drop`: share dropped, 0 if left out.
+    For a model of your own, compare loss and gradients with and without
+    `with checkpointed_block(model, names):`, and ask `activation_bytes` what is saved.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +47,7 @@ from torch.utils.checkpoint import checkpoint
 
 from perfkit.base.errors import PerfkitError
 from perfkit.rewrites import _tree
+from perfkit.rewrites._own import rebuilt
 from perfkit.rewrites._rewrite import Case, Form, Goal, Inputs, Rewrite
 
 
@@ -264,6 +271,11 @@ def _seeded(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         return run(x)
 
 
+def _adopted(weights: Mapping[str, Tensor], x: Tensor, drop: float = 0.0) -> Inputs:
+    """Inputs as a file holds them."""
+    return rebuilt(Weights, weights), x, drop
+
+
 def _case(
     name: str,
     shape: tuple[int, ...],
@@ -307,4 +319,5 @@ REWRITE = Rewrite(
         Goal("eight blocks", ratio=0.5, backward=True, syncs=0),
         Goal("eight blocks", form="every second block", ratio=0.6, backward=True, syncs=0),
     ),
+    adopt=_adopted,
 )

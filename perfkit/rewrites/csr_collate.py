@@ -22,11 +22,18 @@ Hazards
     found from the ids. Sums of int32 lengths overflow beyond two thousand million ids, so they are
     made in int64. Slots have to be ordered within a row (a trap that the proof refuses slices rows
     as they come).
+
+Your own inputs
+    `listed`: for each row a dictionary from slot (from 0) to a list of ids. `values`, `row_offsets`,
+    `counts`: the same as columns, which `columns_of(listed, slots)` makes. `rows`: int64 [S], those of
+    the batch.
 """
 
 from __future__ import annotations
 
 from collections import UserList
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -123,6 +130,13 @@ def _split_rows(
     return list(zip(own, offsets.t().unbind(0), strict=True))
 
 
+def _adopted(
+    listed: Sequence[Any], values: Tensor, row_offsets: Tensor, counts: Tensor, rows: Tensor
+) -> Inputs:
+    """Inputs as a file holds them."""
+    return UserList(listed), values, row_offsets, counts, rows
+
+
 def columns_of(listed: list[dict[int, list[int]]], slots: int) -> tuple[Tensor, Tensor, Tensor]:
     """(values, row_offsets, counts) of rows given as dictionaries; once per data set."""
     bags = [[signs.get(slot, []) for slot in range(slots)] for signs in listed]
@@ -165,4 +179,5 @@ REWRITE = Rewrite(
         drawn("three slots", 20, 3, 11, measured=False),
     ),
     goals=(Goal("2,000 rows", ratio=8.0),),
+    adopt=_adopted,
 )

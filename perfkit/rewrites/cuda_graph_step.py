@@ -27,6 +27,11 @@ Hazards
     optimisers need `capturable=True`; set gradients to None inside the step. The first `warmup` calls
     for a shape run eagerly, each on its own batch, so that none is trained on twice. Results are
     copies; without them the next replay would overwrite what the caller still holds.
+
+Your own inputs
+    `verify` knows its own small training step only and takes the sizes from you: `weight` [D, D] and
+    `batches`, a list of [n, D]. For a step of your own, call `cuda_graph_step(step)` and compare its
+    results with those of `step` over some ten batches.
 """
 
 from __future__ import annotations

@@ -25,6 +25,10 @@ Hazards
     million. Reading in every step brings the wait back, also in disguise: `print`, `if loss > x`, a
     progress bar. Keeping `loss` itself instead of its value keeps the graph of every step alive:
     `update` detaches. A mean over ranks needs the sums added, not the means: see `merged`.
+
+Your own inputs
+    `losses`: floating point [steps]. `logits`: floating point [steps, n]. `labels`: 0 and 1,
+    [steps, n].
 """
 
 from __future__ import annotations

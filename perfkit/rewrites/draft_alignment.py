@@ -25,6 +25,11 @@ Hazards
     What counts is the first token without a counterpart: the number of tokens that have one says
     nothing about the prefix. -1 must not reach an embedding of the main model: clamp for the forward,
     and let the verification refuse it.
+
+Your own inputs
+    `drafts`: int64 [batch, branches, L]. `table`: the main id of every draft token, as a dictionary or
+    int64 [draft vocabulary] with -1 for none. `mapping`: left out, unless the found code's dictionary
+    may differ from the table.
 """
 
 from __future__ import annotations
@@ -128,10 +133,20 @@ def _main_ids_of_ones_own(drafts: Tensor, table: Tensor, mapping: Mapping[int, i
     return Alignment(drafts, torch.full(drafts.shape[:-1], drafts.shape[-1], device=drafts.device))
 
 
-def _adopted(given: Any) -> Inputs:
-    """Inputs from (drafts, main id of every draft token)."""
-    drafts, main_ids = given[:2]
-    return drafts, closed(main_ids), MappingProxyType(dict(enumerate(main_ids.tolist())))
+def _adopted(
+    drafts: Tensor,
+    table: Tensor | Mapping[int, int],
+    mapping: Mapping[int, int] | None = None,
+) -> Inputs:
+    """Inputs as a file holds them; `table` as a dictionary or as the main id of every draft token."""
+    if isinstance(table, Mapping):
+        ids = torch.full((max(table, default=-1) + 1,), NONE)
+        for draft, main in table.items():
+            ids[draft] = main
+    else:
+        ids = table
+    known = dict(enumerate(ids.tolist())) if mapping is None else dict(mapping)
+    return drafts, closed(ids), MappingProxyType(known)
 
 
 def drawn(batch: int, branches: int, length: int, vocab: int = 4000, strange: float = 0.0) -> Case:
@@ -145,7 +160,7 @@ def drawn(batch: int, branches: int, length: int, vocab: int = 4000, strange: fl
         drafts = torch.randint(vocab, shape, generator=generator)
         beyond = torch.rand(shape, generator=generator) < strange
         drafts[beyond] = torch.randint(-3, 0, shape, generator=generator)[beyond] * vocab + 1
-        return _adopted((drafts, table))
+        return _adopted(drafts, table)
 
     tokens = batch * branches * length
     name = f"{tokens} tokens" + (", some beyond the table" if strange else "")
@@ -154,7 +169,7 @@ def drawn(batch: int, branches: int, length: int, vocab: int = 4000, strange: fl
 
 def _fixed(name: str, drafts: list[Any], table: list[int]) -> Case:
     def make(seed: int) -> Inputs:
-        return _adopted((torch.tensor(drafts, dtype=torch.int64), torch.tensor(table)))
+        return _adopted(torch.tensor(drafts, dtype=torch.int64), torch.tensor(table))
 
     return Case(name, make, measured=False)
 

@@ -28,17 +28,23 @@ Hazards
     `mask * a + ~mask * b` lets infinities and NaN through in value as well. More rows than the
     capacity are left unchanged without a word: ask for the count on log steps. f must not look at
     other elements (no softmax, no batch statistics).
+
+Your own inputs
+    `x`: any shape. `mask`: bool, of the shape of `x` or of its leading dimensions. `value`: a number, a tensor of the shape of `x`, the name of a function of
+    torch ("sqrt", "log", "relu", ...), or the weights of a two-layer network of whole rows, a
+    dictionary of `inner` and `outer`, [D, F] each. `safe`: 1 if left out. `capacity`: 0 if left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from perfkit.rewrites._own import named_function, rebuilt
 from perfkit.rewrites._rewrite import Case, Form, Goal, Inputs, Rewrite
 
 Change = Callable[[Tensor], Tensor]
@@ -167,6 +173,22 @@ class Network:
         return torch.relu(rows @ self.inner) @ self.outer.t() / 2
 
 
+def _adopted(
+    x: Tensor,
+    mask: Tensor,
+    value: Tensor | float | str | Mapping[str, Tensor],
+    safe: float = 1.0,
+    capacity: int = 0,
+) -> Inputs:
+    """Inputs as a file holds them; a function by its name, a network of whole rows by its weights."""
+    own: Any = value
+    if isinstance(value, str):
+        own = named_function(value)
+    elif isinstance(value, Mapping):
+        own = rebuilt(Network, value)
+    return x, mask, own, safe, capacity
+
+
 def _case(
     name: str,
     shape: tuple[int, ...],
@@ -236,4 +258,5 @@ REWRITE = Rewrite(
         Goal("half of a million", backward=True, ratio=1.5, syncs=0),
         Goal("a tenth of 4096 rows", syncs=0, copies=0),
     ),
+    adopt=_adopted,
 )

@@ -26,6 +26,13 @@ Hazards
     float16 overflows beyond 65504, and -1e9 as a mask becomes minus infinity. A weight shared by an
     island and the rest is refused. Parameters change dtype under an optimiser that holds them: build
     it afterwards.
+
+Your own inputs
+    `verify` knows its own routed network only and takes the sizes from you: `weights`, its state
+    dictionary (router.0.weight [D], router.0.bias [D], router.1.weight [E, D], experts.0.weight
+    [D, D] and so on to E - 1, norm.weight [D], norm.bias [D], head.weight [4, D]), and `x` [tokens, D].
+    For a model of your own, run it on the same batch before and inside
+    `with mixed_precision_islands(model):`, and judge the difference by the metric of the task.
 """
 
 from __future__ import annotations

@@ -25,13 +25,17 @@ Hazards
     after that. `depth` batches more live on the device. Pinning many gigabytes starves the host. A
     batch that the loader changes after handing it out (a buffer used again) would be copied half old,
     half new. The loader runs in a thread: what it does in Python competes with the step.
+
+Your own inputs
+    `batches`: a list of your batches: tensors in tuples, lists and dictionaries, on the host.
+    `weight`: a scalar that stands for the model, 1 if left out.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -235,6 +239,11 @@ def _last_lost(batches: tuple[Any, ...], weight: Tensor) -> Tensor:
     return torch.stack([*steps, torch.zeros_like(steps[0])])
 
 
+def _adopted(batches: Sequence[Any], weight: Tensor | float = 1.0) -> Inputs:
+    """Inputs as a file holds them."""
+    return tuple(batches), torch.as_tensor(weight)
+
+
 def _case(name: str, steps: int, tensors: int, rows: int, *, measured: bool = False) -> Case:
     def make(seed: int) -> Inputs:
         generator = torch.Generator().manual_seed(seed)
@@ -265,4 +274,5 @@ REWRITE = Rewrite(
         _case("20 batches of 28 tensors", 20, 28, 500, measured=True),
     ),
     goals=(Goal("20 batches of 28 tensors", ratio=0.9, syncs=0, copies=0),),
+    adopt=_adopted,
 )

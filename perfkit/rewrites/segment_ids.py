@@ -23,6 +23,9 @@ Hazards
     A wrong `output_size` raises on a CPU and writes past the end or leaves garbage on CUDA; pass the
     row count of the very tensor that the ids index. Writing 1 at each start instead of adding it
     merges empty segments into their neighbour (a trap that the proof refuses).
+
+Your own inputs
+    `offsets`: int64 [n + 1], ascending from 0. `rows`: the last of them, as a number.
 """
 
 from __future__ import annotations

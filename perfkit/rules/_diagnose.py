@@ -10,6 +10,7 @@ from dataclasses import replace
 from perfkit.analysis.coverage import coverage
 from perfkit.analysis.operators import operators_table
 from perfkit.analysis.regions import regions_table
+from perfkit.analysis.sample_tables import sample_tables, sampling_fact
 from perfkit.analysis.steps import step_times_table, steps_table
 from perfkit.analysis.sync_points import SyncPoint, set_up_syncs, sync_points
 from perfkit.analysis.sync_tables import set_up_table, source_table, sync_points_table
@@ -19,6 +20,7 @@ from perfkit.model.diagnosis import Diagnosis, Outcome
 from perfkit.model.run import Run
 from perfkit.model.table import Table
 from perfkit.rules import _engine
+from perfkit.rules._limits import limit_fact, limit_tables
 from perfkit.rules._trace_tables import trace_tables
 from perfkit.rules._verdict import verdict
 from perfkit.rules._what_if_tables import joint_fact, what_if_gaps, what_if_tables
@@ -39,7 +41,7 @@ def diagnose(run: Run, judge: Callable[..., Outcome] = _engine.safe_outcome) -> 
         coverage=replace(stands_on, gaps=(*stands_on.gaps, *what_if_gaps(run))),
         outcomes=outcomes,
         tables=tables,
-        facts={**_facts(run), **joint_fact(tables)},
+        facts={**_facts(run), **joint_fact(tables), **limit_fact(run), **sampling_fact(run)},
     )
 
 
@@ -54,10 +56,11 @@ def _tables(run: Run, outcomes: tuple[Outcome, ...]) -> dict[str, Table]:
         "regions": regions_table(run, points),
         "set_up_syncs": set_up_table(set_up_syncs(run)),
         "source": source_table(finding.place for finding in found),
+        **sample_tables(run),
     }
     with suppress(NotObservable):  # the coverage says so where no step was traced
         tables["operators"] = operators_table(run)
-    return {**tables, **trace_tables(run), **what_if_tables(run, outcomes)}
+    return {**tables, **limit_tables(run), **trace_tables(run), **what_if_tables(run, outcomes)}
 
 
 def _points(run: Run) -> tuple[SyncPoint, ...]:

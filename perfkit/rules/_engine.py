@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from perfkit.base import plugins
-from perfkit.base.errors import NotObservable
+from perfkit.base.errors import NotApplicable, NotObservable
 from perfkit.model.diagnosis import Finding, Outcome
 from perfkit.model.run import Run
 
@@ -42,6 +42,8 @@ def outcome(rule_id: str, rule: Rule, run: Run) -> Outcome:
     """What one rule concludes; a crash in it escapes (tests want to see it)."""
     try:
         looked = rule(run)
+    except NotApplicable as reason:
+        return Outcome(rule_id, "not-applicable", str(reason))
     except NotObservable as reason:
         return Outcome(rule_id, "not-observable", str(reason))
     ranked = sorted(looked.findings, key=lambda f: -(f.saving.likely_ns if f.saving else -1))

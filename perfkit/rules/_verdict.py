@@ -14,6 +14,7 @@ from perfkit.io._repairs import ENDS_EARLY
 from perfkit.model.diagnosis import Finding, Outcome, Verdict
 from perfkit.model.events import Events
 from perfkit.model.run import Run
+from perfkit.rules._monitored import monitored
 
 Pair = tuple[str, Finding]
 
@@ -30,11 +31,13 @@ def verdict(run: Run, outcomes: tuple[Outcome, ...]) -> Verdict:
     """The conclusion for people, from the outcomes alone and the typical step."""
     pairs = [(o.rule, f) for o in outcomes for f in o.findings]
     pairs.sort(key=lambda p: -(p[1].saving.likely_ns if p[1].saving else -1))
+    if run.source == "monitor":
+        return monitored(run, [finding for _, finding in pairs])
     what = _what(run, pairs)
     if pairs:
         return Verdict(what, _why(pairs), _next(pairs))
     blind = [o for o in outcomes if o.state in ("not-observable", "error")]
-    if len(blind) == len(outcomes):
+    if all(o.state in ("not-observable", "error", "not-applicable") for o in outcomes):
         reasons = "; ".join(dict.fromkeys(o.reason or "unknown" for o in blind))
         return Verdict(what, f"Nothing could be checked: {reasons}.", _retry(run))
     clear = ", ".join(o.rule for o in outcomes if o.state == "clear")

@@ -2,10 +2,11 @@
 
 What it does
     Compares the number of operators a step dispatches with the time the step takes. On CUDA it
-    speaks up when the launches alone fill at least half of the step. Without a GPU the device time
-    of an operator cannot be seen; it then speaks up when the operators are so small (30 µs each or
-    less on one CPU, at least 200 of them) that a GPU would finish them faster than Python can
-    launch them.
+    speaks up when the launches alone fill at least half of the step, and stays silent where a trace
+    shows the device busy for over nine tenths of it: launching then keeps up. Without a GPU the
+    device time of an operator cannot be seen; it then speaks up when the operators are so small
+    (30 µs each or less on one CPU, at least 200 of them) that a GPU would finish them faster than
+    Python can launch them.
 
 Why it hurts
     An eager operator costs the host 5 to 10 µs, whatever it computes. A device that gets its work
@@ -14,7 +15,8 @@ Why it hurts
 How the saving is estimated
     Launches per step times 5, 7 and 10 µs is the floor of an eager step. Batching or compiling
     usually removes between a quarter and nine tenths of the launches: that share of the floor is
-    the range. It overlaps with what `host_wait_in_step` reports for the same loop; do not add them.
+    the range, and where a trace shows how long the device idles, no more than that. It overlaps
+    with what `host_wait_in_step` reports for the same loop; do not add them.
 
 When not to act
     When the step is already compiled or replayed as a CUDA graph, when it runs rarely, or when the
@@ -25,12 +27,15 @@ from __future__ import annotations
 
 from perfkit.analysis.launches import LaunchLoad, launch_load
 from perfkit.analysis.operators import most_called
+from perfkit.analysis.trace_reading import trace_reading
 from perfkit.base import units
 from perfkit.model.diagnosis import Finding, Saving
+from perfkit.model.events import Events
 from perfkit.model.run import Run
 from perfkit.rules._engine import Looked
 
 _SHARE_ON_CUDA = 0.5
+_BUSY = 0.9
 _MANY = 200
 _TINY_NS = 30_000
 _REMOVABLE = (0.25, 0.5, 0.9)
@@ -51,8 +56,19 @@ def python_bound_step(run: Run) -> Looked:
     at = f"{units.count(round(load.launches))} launches in a step of {units.ns(load.step_ns)}"
     if run.device != "cuda":
         at += "; how long they take on a GPU was not observable"
+    idle = _idle_share(run)
+    if idle is not None and idle < 1 - _BUSY:
+        return Looked(f"{at}, in which the device is busy {1 - idle:.0%} of the time")
     bound = _bound_on_cuda(load) if run.device == "cuda" else _tiny_on_cpu(load)
-    return Looked(at, (_finding(load, run),) if bound else ())
+    return Looked(at, (_finding(load, run, idle),) if bound else ())
+
+
+def _idle_share(run: Run) -> float | None:
+    """How much of the steps the busiest device idles; None where no trace shows it."""
+    if not isinstance(run.events, Events):
+        return None
+    devices = trace_reading(run.events).idle
+    return devices[0].total_ns / devices[0].step_ns if devices and devices[0].step_ns else None
 
 
 def _bound_on_cuda(load: LaunchLoad) -> bool:
@@ -63,7 +79,7 @@ def _tiny_on_cpu(load: LaunchLoad) -> bool:
     return load.launches >= _MANY and load.ns_per_launch <= _TINY_NS
 
 
-def _finding(load: LaunchLoad, run: Run) -> Finding:
+def _finding(load: LaunchLoad, run: Run, idle: float | None) -> Finding:
     count = units.count(round(load.launches))
     low, _, high = load.floor_ns
     floor = f"{units.ns(low)} to {units.ns(high)}"
@@ -75,20 +91,23 @@ def _finding(load: LaunchLoad, run: Run) -> Finding:
             "step_ns": load.step_ns,
             "ns_per_launch": load.ns_per_launch,
             "launch_floor_ns": load.floor_ns[1],
+            **({} if idle is None else {"device_idle_ns": round(idle * load.step_ns)}),
             "most_called": f"{called[0]}, {units.count(round(called[1], 1))} per step"
             if called
             else None,
         },
-        saving=_saving(load, run),
+        saving=_saving(load, run, idle),
         fix=FIX,
         confidence="likely" if run.device == "cuda" else "low",
     )
 
 
-def _saving(load: LaunchLoad, run: Run) -> Saving:
+def _saving(load: LaunchLoad, run: Run, idle: float | None) -> Saving:
     parts = zip(load.floor_ns, _REMOVABLE, strict=True)
     limit = load.step_ns if run.device == "cuda" else load.floor_ns[2]
+    method = "estimated from launches at 5, 7 and 10 µs, of which 25, 50 and 90 % go"
+    if idle is not None:
+        limit = min(limit, round(idle * load.step_ns))
+        method += ", at most the time the device idles"
     low, likely, high = (min(round(floor * share), limit) for floor, share in parts)
-    return Saving(
-        low, likely, high, "estimated from launches at 5, 7 and 10 µs, of which 25, 50 and 90 % go"
-    )
+    return Saving(low, likely, high, method)

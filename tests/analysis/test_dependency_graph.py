@@ -24,7 +24,7 @@ from perfkit.analysis.dependency_graph import (
 from perfkit.analysis.what_if import WithoutWaits, what_if
 from perfkit.base.errors import NotObservable
 from perfkit.io.chrome import read_trace
-from perfkit.model.events import DeviceSync, Events, StepWindow
+from perfkit.model.events import UNKNOWN, DeviceSync, Events, StepWindow
 from tests.kineto_traces import needs_corpus
 from tests.timelines import US, Row, as_events, drawn, simulate
 
@@ -56,6 +56,21 @@ def visited(graph: DependencyGraph, dur: list[int], delay: list[int]) -> list[in
 
 
 # What is no edge, and no graph.
+
+
+@pytest.mark.parametrize("number", [3, 0])
+def test_nobody_waits_for_work_that_might_have_been_launched_later(number: int) -> None:
+    assert edges(_launched_unrecorded(number), EdgeKind.WAIT) == []
+
+
+def _launched_unrecorded(number: int) -> DependencyGraph:
+    """A device wait, numbered 2, over work whose launch was not recorded."""
+    rows = [
+        Row("cuda_runtime", "cudaLaunchKernel", 0, 1, 1, 1),
+        Row("cuda_runtime", "cudaDeviceSynchronize", 4, 20, 1, 2),
+        Row("kernel", "gemm", 10, 12, 7, number or UNKNOWN),
+    ]
+    return dependency_graph(as_events(rows))
 
 
 def test_a_trace_without_launches_has_no_graph() -> None:
@@ -322,3 +337,29 @@ def test_without_full_queues_only_their_edges_go() -> None:
     graph = dependency_graph(full, full.steps())
     assert (graph.edges.kind == int(EdgeKind.QUEUE)).any()
     assert graph.unqueued_ns == graph.span_ns  # the host may run ahead, the device decides
+
+
+def test_a_wait_holds_until_work_launched_before_the_recording_is_done() -> None:
+    number = 1  # below the wait's own, and no launch call in this trace bears it
+    rows = [
+        Row("cuda_runtime", "cudaDeviceSynchronize", 4, 20, 1, 2),
+        Row("cuda_runtime", "cudaLaunchKernel", 26, 1, 1, 3),
+        Row("kernel", "gemm", 10, 12, 7, number),
+        Row("kernel", "gemm", 30, 4, 7, 3),
+    ]
+    graph = dependency_graph(as_events(rows))
+    graph.self_check()
+    assert edges(graph, EdgeKind.WAIT) == [(18, 20, 2)]  # in µs from the first call
+
+
+def test_a_device_clock_a_little_ahead_does_not_hide_what_was_waited_for() -> None:
+    rows = [
+        Row("cuda_runtime", "cudaLaunchKernel", 0, 1, 1, 1),
+        Row("cuda_runtime", "cudaLaunchKernel", 2, 1, 1, 2),
+        Row("cuda_runtime", "cudaDeviceSynchronize", 4, 20, 1, 3),
+        Row("kernel", "gemm", 5, 14, 7, 1),
+        Row("kernel", "gemm", 20, 6, 7, 2),
+    ]
+    graph = dependency_graph(as_events(rows))
+    graph.self_check()
+    assert edges(graph, EdgeKind.WAIT) == [(19, 24, 5)]

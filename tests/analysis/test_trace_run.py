@@ -26,13 +26,48 @@ def test_a_cpu_trace_claims_nothing_about_a_device() -> None:
     assert run.launches_per_step is None
     assert "device" in {gap.what for gap in run.gaps}
     outcomes = {o.rule: o.state for o in diagnose(run, _engine.outcome).outcomes}
-    assert set(outcomes.values()) == {"not-observable"}
+    assert set(outcomes.values()) <= {"not-observable", "not-applicable"}
 
 
 def test_a_gpu_trace_without_waits_is_clear_and_not_blind() -> None:
     run = trace_run(trace("step sss\ncall l.. l=cudaLaunchKernel\ngpu .kk k=g"), "gpu")
     outcomes = {o.rule: o.state for o in diagnose(run, _engine.outcome).outcomes}
     assert outcomes["host-wait-in-step"] == "clear"
+
+
+def test_a_trace_without_shapes_has_no_costs_and_says_why() -> None:
+    run = trace_run(trace(READ), "drawn")
+    assert run.costs == ()
+    assert run.costed_steps == 0
+    gaps = {gap.what: gap.why for gap in run.gaps}
+    assert "record_shapes=True" in gaps["FLOPs and bytes of operators"]
+
+
+def test_different_devices_in_one_trace_have_no_common_peaks() -> None:
+    cards = [{"name": "NVIDIA H200", "numSms": 132}, {"name": "NVIDIA B200", "numSms": 148}]
+    assert trace_run(trace(READ, deviceProperties=cards), "drawn").peaks is None
+
+
+def test_a_part_of_a_device_has_no_peaks() -> None:
+    cards = [{"name": "NVIDIA H200", "numSms": 16}]
+    assert trace_run(trace(READ, deviceProperties=cards), "drawn").peaks is None
+
+
+def test_shapes_give_costs_and_the_devices_name_its_peaks() -> None:
+    shapes = {"Input Dims": [[8, 4], [4, 2]], "Input type": ["float", "float"]}
+    cards = [{"name": "NVIDIA H200", "numSms": 132}] * 2
+    run = trace_run(
+        trace(
+            READ.replace("aten::item", "aten::mm"),
+            args={"aten::mm": shapes},
+            deviceProperties=cards,
+        ),
+        "drawn",
+    )
+    assert run.costed_steps == 2
+    assert run.peaks is not None
+    assert "H200" in run.peaks.device
+    assert {row.op: row.flops for row in run.costs if not row.unknown} == {"aten::mm": 2 * 128}
 
 
 def test_steps_waits_and_launches() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,6 +28,8 @@ from perfkit.model.diagnosis import Saving
 from tests.analysis.test_dependency_graph import PROGRAMS
 from tests.kineto_traces import needs_corpus
 from tests.timelines import US, Command, Row, as_events, drawn, simulate
+
+READ = simulate([("kernel", 2, 50), ("read", 0, 0), ("python", 40, 0), ("kernel", 2, 50)])
 
 
 def graph_of(host: str, **lanes: str) -> DependencyGraph:
@@ -144,7 +148,34 @@ def test_an_operator_stands_for_all_waits_inside_it() -> None:
     graph = simulated([("kernel", 2, 50), ("read", 0, 0), ("python", 40, 0)])
     whole = saving_without_sync(graph, named(graph, "aten::item"))
     assert whole == saving_without_sync(graph, graph.wait_rows())
-    assert whole.likely_ns > saving_without_sync(graph, graph.wait_rows()[1:]).likely_ns
+    assert whole.low_ns > saving_without_sync(graph, graph.wait_rows()[1:]).low_ns
+
+
+def test_a_number_that_is_not_read_leaves_neither_its_operator_nor_its_copy() -> None:
+    graph = simulated([("kernel", 2, 50), ("read", 0, 0), ("python", 40, 0), ("kernel", 2, 50)])
+    found = what_if(graph, [WithoutWaits(named(graph, "aten::item"))])
+    assert microseconds(found) == (160, 106, 106, 109)  # 5 + 50 + 1 + 50; cautious: the copy stays
+
+
+def test_a_read_of_another_kind_keeps_its_copy_unless_all_is_well() -> None:
+    events = as_events([replace(row, name=row.name.replace("item", "to")) for row in READ.rows])
+    graph = dependency_graph(events, events.steps())
+    found = what_if(graph, [WithoutWaits(named(graph, "aten::to"))])
+    assert microseconds(found) == (160, 106, 109, 109)
+
+
+def test_fused_operators_cost_the_host_one_of_them() -> None:
+    graph = graph_of("ooLL....ooLL....ooLL", s7="....k.......k.......k")
+    found = what_if(graph, [Fused(named(graph, "aten::op"))])
+    assert (
+        microseconds(found)[3] == 15
+    )  # cautious: 4 of the first, 2 * 4 of Python, 2 + 1 to the end
+
+
+def test_captured_operators_are_not_called() -> None:
+    graph = graph_of("oooooooooooooooLLoooooooooooooooLL.", s7=f"{'.' * 18}k{'.' * 15}k")
+    found = what_if(graph, [Captured(named(graph, "aten::op"))])
+    assert microseconds(found)[2] < 10
 
 
 def test_a_faster_kernel_saves_its_part_where_the_device_decides() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from perfkit.analysis.dependency_graph import DependencyGraph, dependency_graph
-from perfkit.analysis.what_if import Captured, Faster, WithoutWaits
+from perfkit.analysis.what_if import Captured, Faster, HostFaster, WithoutWaits
 from perfkit.analysis.what_if_names import EDITS, Described, edits_described, rows_named
 from perfkit.base.errors import PerfkitError
 from perfkit.model.events import Events
@@ -36,6 +36,8 @@ def graph() -> DependencyGraph:
         (Described("fused", ()), "nothing in the trace is named"),
         (Described("faster", ("gemm",)), "1 or more: None"),
         (Described("faster", ("gemm",), 0.5), "1 or more: 0.5"),
+        (Described("host_faster", ()), "the host gets must be 1 or more: None"),
+        (Described("host_faster", ("gemm",), 2), "nothing in the trace is named gemm"),
         (Described("faster", ("gemm",), float("nan")), "1 or more: nan"),
     ],
 )
@@ -66,6 +68,9 @@ def test_every_kind_of_edit_finds_its_rows() -> None:
         assert edit == made(rows)
     (faster,) = edits_described(one, [Described("faster", ("aten::item",), 2)])
     assert faster == Faster(rows, 2)
+    (host,) = edits_described(one, [Described("host_faster", ("aten::item",), 2)])
+    assert host == HostFaster(2, rows)
+    assert edits_described(one, [Described("host_faster", (), 2)]) == [HostFaster(2)]
 
 
 def test_a_capture_happens_once_in_every_step() -> None:

@@ -141,11 +141,17 @@ def test_without_a_gpu_lines_are_simulated_and_times_unknown() -> None:
     assert sights["host time of operators"] == "yes"
 
 
+def test_samples_are_as_good_as_nvml_is() -> None:
+    what = "GPU clocks, power, utilisation"
+    states = {state: _machine(nvml=state)[what] for state in ("ok", "limited", "missing", "broken")}
+    assert states == {"ok": "yes", "limited": "yes", "missing": "no", "broken": "no"}
+    assert _machine(nvml="missing")["CPU, memory, worker processes, disk and network"] == "yes"
+
+
 def test_without_cupti_only_device_time_is_lost() -> None:
     sights = _machine(cupti="broken")
     assert [what for what, here in sights.items() if here == "no"] == [
         "device time of kernels and copies, device idle time",
-        "GPU clocks, power, utilisation",
     ]
 
 

@@ -12,12 +12,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from perfkit.base.errors import PerfkitError
+from perfkit.cli._overlay import overlay
 from perfkit.cli.export import command
 from perfkit.exports.perfetto import problems
 from perfkit.io.chrome import read_trace
 from perfkit.io.rundir import load, load_diagnosis, save
 from tests.kineto_traces import document, gpu_events, needs_corpus, span, write
 from tests.sample_runs import ctr_run
+from tests.timelines import Simulator, as_events
 
 
 def call(*arguments: object) -> Result:
@@ -144,3 +146,17 @@ def test_real_traces_are_exported(trace: Path, tmp_path: Path) -> None:
     target = tmp_path / "x.json"
     assert call(trace, "--perfetto", target, "--csv", tmp_path / "csv").exit_code == 0
     assert problems(json.loads(target.read_bytes())["traceEvents"]) == []
+
+
+def test_the_path_of_a_long_trace_is_drawn_of_its_typical_steps_and_says_so() -> None:
+    machine = Simulator()
+    for _ in range(2):
+        begin = machine.now
+        for _ in range(3_000):
+            machine.kernel(1, 2)
+        machine.wait()
+        machine.step(begin)
+    tracks, _ = overlay(as_events(machine.rows))
+    (path,) = [track for track in tracks if track.name.startswith("critical path")]
+    assert path.name == "critical path of 1 of 2 steps"
+    assert {"gemm", "delay: sync"} <= {drawn.name for drawn in path.slices}

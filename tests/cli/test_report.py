@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from perfkit.base.errors import PerfkitError
 from perfkit.cli.report import command, file_name
 from perfkit.io.rundir import save
+from perfkit.model.costs import OpCost
 from perfkit.rules import _engine, diagnose
 from tests.sample_runs import ctr_run
 
@@ -116,3 +118,33 @@ def test_both_formats_at_once_are_refused(run_directory: Path) -> None:
 )
 def test_a_run_cannot_choose_where_its_page_goes(run: str, name: str) -> None:
     assert file_name(run) == name
+
+
+def _costed(tmp_path: Path) -> Path:
+    cost = OpCost("aten::mm", "", 2, 10**9, 10**6, 10**6, "matmul", "bfloat16")
+    save(replace(ctr_run(), costs=(cost,), costed_steps=1), tmp_path / "costed")
+    return tmp_path / "costed"
+
+
+def test_another_device_needs_the_run_its_costs_and_a_known_name(
+    run_directory: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(PerfkitError, match="needs the run itself"):
+        _call(run_directory, "--for", "h200")
+    save(ctr_run(), tmp_path / "bare")
+    with pytest.raises(PerfkitError, match="not recorded"):
+        _call(tmp_path / "bare", "--for", "h200")
+    with pytest.raises(PerfkitError, match="no figures for 'rtx 9999'"):
+        _call(_costed(tmp_path), "--for", "rtx 9999")
+
+
+def test_another_device_is_on_the_page_on_the_terminal_and_in_the_json(tmp_path: Path) -> None:
+    run = _costed(tmp_path)
+    page = tmp_path / "page.html"
+    output = _call(run, "--for", "b200", "--for", "mi300x", "--out", page).output
+    assert "On NVIDIA B200 a step would take" in output
+    assert "not calibrated on a GPU yet" in output
+    assert "On another device" in page.read_text(encoding="utf-8")
+    table = json.loads(_call(run, "--for", "b200", "--json").stdout)["tables"]["other_device"]
+    assert [row[1] for row in table["rows"]] == ["device", "host", "waits", "step"]
+    assert "other_device" not in json.loads(_call(run, "--json").stdout)["tables"]

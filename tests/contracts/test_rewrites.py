@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import inspect
+from collections import UserList
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from perfkit.base import plugins
 from perfkit.base.errors import PerfkitError
-from perfkit.rewrites import _parity, _tree
+from perfkit.rewrites import _own, _parity, _tree
 from perfkit.rewrites._rewrite import ROOM, Case, Form, Rewrite, page, rewrite, rewrites
+from perfkit.rewrites._timing import one_thread
 
 NAMES = plugins.names(ROOM)
 HEADINGS = (
@@ -19,13 +27,27 @@ HEADINGS = (
     "When it wins, and when not",
     "Exact or approximate",
     "Hazards",
+    "Your own inputs",
 )
 each = pytest.mark.parametrize("name", NAMES)
 
 
+@pytest.fixture(autouse=True)
+def _one_torch_thread() -> Iterator[None]:
+    with one_thread():
+        yield
+
+
 def proofs() -> list[object]:
     return [
-        pytest.param(name, form, case, dtype, id=f"{name}-{form.name}-{case.name}-{dtype}")
+        pytest.param(
+            name,
+            form,
+            case,
+            dtype,
+            id=f"{name}-{form.name}-{case.name}-{dtype}",
+            marks=[pytest.mark.slow] if form.compiles else [],
+        )
         for name, declared in rewrites().items()
         for form in (*declared.found[1:], *declared.forms)
         for case in declared.cases
@@ -123,6 +145,68 @@ def test_a_trap_is_refused(declared: Rewrite, trap: Form) -> None:
     assert not all(
         _parity.case_parity(declared, trap, case, torch.float64).holds for case in declared.cases
     )
+
+
+def plain(value: Any) -> Any:
+    """What a user would save instead: no class of ours, functions by name."""
+    if isinstance(value, torch.Tensor) or value is None:
+        return value
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, UserList):
+        return list(value)
+    if isinstance(value, (tuple, list)):
+        return tuple(map(plain, value))
+    if isinstance(value, partial):
+        return value().read()
+    return value.__name__ if callable(value) else value
+
+
+@each
+def test_a_users_own_inputs_come_from_a_file_of_plain_values_or_a_reason_says_why_not(
+    name: str, tmp_path: Path
+) -> None:
+    declared = rewrite(name)
+    if declared.not_from_a_file:
+        with pytest.raises(PerfkitError, match=r"--inputs mine\.py"):
+            _own.adopted(declared, ())
+        return
+    case = next(case for case in declared.cases if case.measured)
+    inputs = plain(case.make(0))
+    torch.save(inputs, tmp_path / "captured.pt")
+    saved = torch.load(tmp_path / "captured.pt", weights_only=True)
+    named = list(inspect.signature(declared.adopt or declared.reference.run).parameters)
+    for given in (saved, dict(zip(named, saved, strict=False))):
+        if isinstance(given, dict) and declared.saved_as:
+            (given,) = saved  # a claim, whose fields are the names
+        own = _own.adopted(declared, given)
+        proof = _parity.parity(declared, declared.chosen(own), own, case.name)
+        assert proof.holds or not declared.chosen(own).exact, proof
+
+
+@each
+def test_wrong_inputs_are_a_mistake_that_says_what_is_wanted(name: str) -> None:
+    declared = rewrite(name)
+    wrong: tuple[Any, ...] = (7, (), (torch.zeros(3),) * 40, {"no_such_name": 1}, (object(),) * 3)
+    for saved in wrong:
+        with pytest.raises(PerfkitError):
+            _own.checked(declared, _own.adopted(declared, saved))
+
+
+@each
+def test_the_page_says_what_to_save(name: str) -> None:
+    declared = rewrite(name)
+    paragraph = page(name).__doc__.partition("Your own inputs\n")[2]
+    if declared.not_from_a_file:
+        assert "mine.py" in paragraph
+        return
+    call = declared.adopt or declared.reference.run
+    names = list(inspect.signature(call).parameters) if not declared.saved_as else []
+    assert [one for one in names if f"`{one}`" not in paragraph] == []
 
 
 def test_an_unknown_rewrite_lists_those_there_are() -> None:

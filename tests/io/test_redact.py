@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from perfkit.io.chrome import read_trace
 from perfkit.io.redact import Pseudonyms, redact_diagnosis, redact_run, redact_trace
 from perfkit.model.diagnosis import Diagnosis
-from perfkit.model.run import Gap
+from perfkit.model.run import Gap, Run
 from perfkit.model.syncs import Frame
 from perfkit.rules import _engine, diagnose
+from tests import sampled
 from tests.draw import draw, item
 from tests.kineto_traces import document, gpu_events, needs_corpus, span, write
 from tests.sample_runs import ctr_run, hostile_run
@@ -278,3 +279,15 @@ def test_no_planted_secret_survives_in_a_run_or_a_diagnosis(shape: str, secret: 
     assert _survives(json.dumps(diagnosis.to_json())) and _survives(str(run))
     assert not _survives(json.dumps(redact_diagnosis(diagnosis, names).to_json()))
     assert not _survives(str(redact_run(run, names)))
+
+
+def test_samples_keep_their_values_and_lose_what_names_a_machine() -> None:
+    gpu = sampled.device(
+        identity={"name": "H100", "uuid": "GPU-1234", "bus id": "00000000:3B:00.0"},
+        power=[1.0],
+        unavailable=[("process", "NVML lists no process")],
+    )
+    (found,) = redact_run(Run("r", samples=(gpu,)), Pseudonyms()).samples
+    assert found.identity == {"name": "H100"}
+    assert found.series["power"].values.tolist() == [1.0]
+    assert len(found.unavailable) == 1

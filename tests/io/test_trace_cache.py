@@ -19,6 +19,7 @@ from perfkit.io import trace_cache
 from perfkit.io.chrome import read_trace
 from perfkit.io.trace_cache import cache_paths, cached_trace
 from perfkit.model.events import Events, MemoryChanges
+from perfkit.model.shapes import Shapes
 from tests.kineto_traces import document, gpu_events, needs_corpus, on_device, span, write
 
 EXTRAS = [
@@ -27,6 +28,9 @@ EXTRAS = [
     {**span("cpu_instant_event", "[memory]", 3, 0, Bytes=64), "ph": "i"},
     {**span("cpu_op", "a", 1, 1), "tid": "worker", "args": {"Call stack": "a.py(3): f"}},
     span("cpu_op", "no duration", 2, -1),
+    span(
+        "cpu_op", "aten::mm", 4, 1, **{"Input Dims": [[2, 3], [3, 4]], "Input type": ["float"] * 2}
+    ),
 ]
 
 
@@ -47,9 +51,9 @@ def assert_same(found: Events, expected: Events) -> None:
         mine, its = getattr(found, field.name), getattr(expected, field.name)
         if isinstance(its, np.ndarray):
             assert (field.name, mine.tolist()) == (field.name, its.tolist())
-        elif isinstance(its, MemoryChanges):
-            for column in fields(MemoryChanges):
-                assert getattr(mine, column.name).tolist() == getattr(its, column.name).tolist()
+        elif isinstance(its, MemoryChanges | Shapes):
+            for column in fields(its):
+                assert [*getattr(mine, column.name)] == [*getattr(its, column.name)]
         else:
             assert (field.name, mine) == (field.name, its)
 
@@ -87,7 +91,7 @@ def test_another_schema_is_decoded_without_a_gap(
     trace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cached_trace(trace)
-    monkeypatch.setattr(trace_cache, "SCHEMA", "perfkit.events/2")
+    monkeypatch.setattr(trace_cache, "SCHEMA", "perfkit.events/0")
     decoded = decoded_again(monkeypatch)
     assert_same(cached_trace(trace), read_trace(trace))
     assert decoded == [trace]

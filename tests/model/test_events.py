@@ -70,6 +70,21 @@ def test_a_short_last_step_that_replays_a_graph_stays(tmp_path: Path) -> None:
     assert [step.number for step in steps] == [0, 1, 2]
 
 
+def test_a_call_within_a_call_does_not_count_its_device_work_twice(tmp_path: Path) -> None:
+    """A last mark whose 2 µs of work are a twentieth of the others' 40, however often they are named."""
+    work = [
+        launch(span("", "cudaLaunchKernel", at, 1), on_device("kernel", "k", at + 2, dur), at, None)
+        for at, dur in ((1, 40), (101, 40), (201, 2))
+    ]
+    inner = span("cuda_driver", "cuLaunchKernel", 201.2, 0.5, correlation=201)
+    marks = mark(0, 0, 100), mark(1, 100, 100), mark(2, 200, 3)
+    own = span("cpu_op", "stop", 200.5, 0.2)
+    plain = [*many_operators(10, 110), *(event for each in work for event in each)]
+    for calls in (plain, [*plain, inner]):
+        steps = events_of(tmp_path, *marks, own, *calls).steps()
+        assert [step.number for step in steps] == [0, 1]
+
+
 def test_marks_of_steps_that_ran_on_the_device_alone_stay(tmp_path: Path) -> None:
     steps = events_of(tmp_path, mark(0, 0, 100), mark(1, 100, 3)).steps()
     assert [step.number for step in steps] == [0, 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perfkit.base.errors import NotObservable
+from perfkit.base.errors import NotApplicable, NotObservable
 from perfkit.model.diagnosis import Finding, Saving
 from perfkit.model.run import Run
 from perfkit.rules import _engine
@@ -32,6 +32,14 @@ def test_a_rule_that_found_nothing_is_clear_and_says_where_it_looked() -> None:
 def test_a_rule_that_could_not_look_is_not_observable_with_its_reason() -> None:
     outcome = _engine.outcome("r", _blind, Run("x"))
     assert (outcome.state, outcome.reason) == ("not-observable", "nobody looked")
+
+
+def test_a_rule_about_what_the_run_does_not_have_misses_nothing() -> None:
+    def elsewhere(run: Run) -> Looked:
+        raise NotApplicable("no device was sampled")
+
+    outcome = _engine.outcome("r", elsewhere, Run("x"))
+    assert (outcome.state, outcome.reason) == ("not-applicable", "no device was sampled")
 
 
 def test_findings_are_ranked_and_those_without_an_estimate_come_last() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from perfkit.analysis.trace_run import trace_run
 from perfkit.base.errors import NotObservable
 from perfkit.model.diagnosis import Finding
 from perfkit.model.run import OpStat, Run
 from perfkit.rules.python_bound_step import python_bound_step
 from tests.draw import US, draw
 from tests.sample_runs import ctr_run, lens_run
+from tests.trace_pictures import trace
 
 TEN_US = "step  bbbbbbbbbb"
 
@@ -26,6 +30,29 @@ def test_abstains_without_a_count_of_launches() -> None:
 def test_silent_on_a_gpu_whose_launches_fill_less_than_half_the_step() -> None:
     step = f"step  {'b' * 101}"
     assert _found(draw(step, launches_per_step=10.0, device="cuda")) == ()
+
+
+BUSY = """
+    step  sssssssssssssssssssssssss
+    call  lll.lll.lll..............   l=cudaLaunchKernel
+    gpu   .kkkkkkkkkkkkkkkkkkkkkkkk   k=gemm
+"""
+
+
+def test_silent_where_a_trace_shows_the_device_busy_all_the_same() -> None:
+    looked = python_bound_step(replace(trace_run(trace(BUSY), "drawn"), launches_per_step=3.0))
+    assert looked.findings == ()
+    assert looked.at.endswith("in which the device is busy 96% of the time")
+
+
+def test_the_device_idles_no_longer_than_it_was_seen_to() -> None:
+    picture = BUSY.replace("kkkkkkkkkkkk   k", "............   k")
+    run = replace(trace_run(trace(picture), "drawn"), launches_per_step=3.0)
+    (finding,) = python_bound_step(run).findings
+    assert finding.evidence["device_idle_ns"] == 13 * US
+    assert finding.saving is not None
+    assert finding.saving.high_ns == 13 * US
+    assert finding.saving.method.endswith("at most the time the device idles")
 
 
 def test_silent_on_a_cpu_with_few_operators_however_small() -> None:

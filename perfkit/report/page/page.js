@@ -18,9 +18,11 @@
       const named = series.marker?.color ?? "--c" + ORDER.indexOf(series.name);
       series.marker = { ...series.marker, color: colour(named) };
     }
+    const numbered = Object.entries(spec.layout).filter(([name]) => /^[xy]axis\d+$/.test(name));
     const layout = {
       ...spec.layout,
       xaxis: axis(spec.layout.xaxis), yaxis: axis(spec.layout.yaxis),
+      ...Object.fromEntries(numbered.map(([name, given]) => [name, axis(given)])),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: colour("--soft"), size: 12, family: getComputedStyle(document.body).fontFamily },
       margin: { l: 60, r: 8, t: 8, b: 40 },

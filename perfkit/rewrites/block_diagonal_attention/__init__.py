@@ -31,6 +31,11 @@ Hazards
     and padding repeats real rows. -1e9 instead of -inf is -inf in float16. `varlen` has no float32,
     and takes the last rows of each user as queries only. The lengths must be the host's own: read
     from the device they cost the wait that this removes (`AttentionPlan.from_offsets` does that).
+
+Your own inputs
+    `q`, `k`, `v`: [S, H, d]. `offsets`: int64 [users + 1], ascending from 0 to S. Optional: `lengths`,
+    rows per user as a list; `rows`, int64 [R], the rows that ask, and `q` is [R, H, d] then. Save them
+    in float16 or bfloat16 to see what half precision gives.
 """
 
 from __future__ import annotations
@@ -42,7 +47,7 @@ import torch
 from torch import Tensor
 
 from perfkit.base.errors import PerfkitError
-from perfkit.rewrites._rewrite import Form, Goal, Rewrite
+from perfkit.rewrites._rewrite import Form, Goal, Inputs, Rewrite
 from perfkit.rewrites.block_diagonal_attention import _cases, forms
 from perfkit.rewrites.block_diagonal_attention.choosing import choose_form
 from perfkit.rewrites.block_diagonal_attention.flex import by_flex, no_flex
@@ -147,6 +152,19 @@ def _as_found(attend: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return run
 
 
+def _adopted(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    offsets: Tensor,
+    lengths: Tensor | Sequence[int] | None = None,
+    rows: Tensor | None = None,
+) -> Inputs:
+    """Inputs as a file holds them; the lengths follow from the offsets."""
+    known = offsets.diff() if lengths is None else torch.as_tensor(lengths)
+    return (q, k, v, offsets, known.tolist(), *(() if rows is None else (rows,)))
+
+
 CHOSEN = Form(
     "as chosen",
     _planned(block_diagonal_attention),
@@ -162,7 +180,13 @@ REWRITE = Rewrite(
     forms=(
         CHOSEN,
         *(
-            Form(name, _planned(attend), wins, unavailable=_planned(why_not))
+            Form(
+                name,
+                _planned(attend),
+                wins,
+                unavailable=_planned(why_not),
+                compiles=attend is by_flex,
+            )
             for name, (attend, why_not, wins) in FORMS.items()
         ),
     ),
@@ -174,6 +198,7 @@ REWRITE = Rewrite(
         Form("causal only", _planned(forms.causal_only), "never: users see each other"),
     ),
     choose=choose,
+    adopt=_adopted,
     cases=(
         _cases.given("no users"),
         _cases.given("users without rows", 0, 0),
@@ -184,7 +209,8 @@ REWRITE = Rewrite(
         _cases.given("the last rows ask", 5, 3, 7, rows=(3, 4, 7, 14), dtypes=_cases.HALF),
         _cases.given("no row asks", 2, 3, rows=()),
         _cases.given("scored", 30, 1, 170, gradients=False, dtypes=(torch.float32,)),
-        _cases.drawn("short", 50, 27, 150, dtypes=_cases.EXACT),
+        _cases.given("many lengths", *_cases.log_normal(20, 12, 60)),
+        _cases.drawn("short", 50, 27, 150, gradients=True),
         _cases.drawn("mid", 50, 82, 420),
         _cases.drawn("heavy tail", 16, 160, 1500),
         _cases.drawn("mid, one row in ten asks", 50, 82, 420, asking=0.1),

@@ -25,6 +25,11 @@ Hazards
     beside it, not before it. The first tokens are the k likeliest, each once; drawing them instead
     makes branches that cannot be verified by sampling without bias. A map that takes every second
     layer leaves out the top of the source.
+
+Your own inputs
+    A drafter is code, so they come from Python: mine.py with a function `inputs()` that returns
+    (drafter, prompt int64 [P, T], branches, length), for `--inputs mine.py`. The drafter has the two
+    methods of `Drafter`.
 """
 
 from __future__ import annotations
@@ -179,4 +184,7 @@ REWRITE = Rewrite(
         Goal("8 branches behind 256 tokens", ratio=4.0, syncs=0, copies=0),
         Goal("2 branches behind 32 tokens", ratio=1.3, syncs=0, copies=0),
     ),
+    not_from_a_file="a drafter is code, which no file of tensors can hold; write mine.py with "
+    "`def inputs(): return drafter, prompt, branches, length` (a `Drafter`, int64 [P, T], k, L) and "
+    "run `perfkit verify branch_drafting --inputs mine.py`",
 )

@@ -24,6 +24,11 @@ Hazards
     towards keeping, the parsing decides. Text compared as text misses users written with leading
     zeros. A reader that filters while it parses in file order loses the history that precedes the
     first row to predict (a trap that the proof refuses).
+
+Your own inputs
+    `source`: the path of the rows as text, or the rows themselves as bytes. `slots`: how many slots
+    there are. Each row is `logid,user,advert,click,timestamp,id:slot,id:slot,...`, and a row to
+    predict has no click.
 """
 
 from __future__ import annotations
@@ -31,11 +36,13 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from perfkit.base.errors import PerfkitError
 from perfkit.rewrites._rewrite import Case, Form, Goal, Inputs, Rewrite
 
 from .rows import ASKED_FOR, Reading, Rows, joined_rows, mend, parse, taken
@@ -189,6 +196,15 @@ def _in_file_order(source: Source, slots: int) -> History:
     return as_history([parse(kept, slots, reading)], slots)
 
 
+def _adopted(source: str | bytes, slots: int) -> Inputs:
+    """Inputs as a file holds them: the path of the rows, or the rows themselves."""
+    if isinstance(source, bytes):
+        return partial(io.BytesIO, source), slots
+    if not Path(source).is_file():
+        raise PerfkitError(f"there is no file {source}", "save the path as this machine knows it")
+    return partial(open, source, "rb"), slots
+
+
 def drawn_text(users: int, rows: int, slots: int, seed: int, asked: float = 0.13) -> bytes:
     """Rows of users in time order, some 30 ids each; the last rows of some users are to predict."""
     rng = np.random.default_rng(seed)
@@ -208,7 +224,7 @@ def _drawn(name: str, users: int, rows: int, measured: bool = True) -> Case:
         return partial(io.BytesIO, drawn_text(users, rows, 28, seed)), 28
 
     shape = f"{users} users of {rows} rows, 28 slots, 13 % of users asked about"
-    return Case(name, make, shape, (0, 1), measured, (torch.float32,))
+    return Case(name, make, shape, (0, 1), measured, () if measured else (torch.float32,))
 
 
 def _text(name: str, *lines: bytes) -> Case:
@@ -227,6 +243,7 @@ REWRITE = Rewrite(
     ),
     traps=(Form("filter in file order", _in_file_order, "never: it loses history"),),
     cases=(
+        _drawn("800 rows", 40, 20, measured=False),
         _drawn("10,000 rows", 500, 20),
         _text("nothing"),
         _text("nobody to predict", b"1,2,3,0,9,5:1", b""),
@@ -243,4 +260,5 @@ REWRITE = Rewrite(
         ),
     ),
     goals=(Goal("10,000 rows", ratio=4.0),),
+    adopt=_adopted,
 )

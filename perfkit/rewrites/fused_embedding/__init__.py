@@ -30,10 +30,16 @@ Hazards
     only stops its gradient: hence `dropped_row` and `frozen_row`, never one for the other. Offsets
     that end early drop the last ids in silence, so they are checked on the host. fp16 sums overflow
     beyond 65504. An id out of range raises on a CPU and fails a device assertion on CUDA.
+
+Your own inputs
+    `table`: [rows, D]; requires a gradient if training is what you measure. `batch`: a dictionary from
+    slot to (values int64 [n], offsets int64 [tokens + 1]), with weights [n] as a third where there are
+    any. `policy`: "clamp", "modulo" or "as is"; clamp if left out. `reduce`: "sum" or "mean".
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -158,12 +164,22 @@ def _needs_plain_sums(*inputs: Any) -> str | None:
     return "EmbeddingBag weighs sums of token-major bags only" if inputs[1].weights else None
 
 
-def _adopt(saved: Any) -> Inputs:
-    """(table, {slot: (values, offsets)}) or with a policy's name as third."""
-    table, slots, *rest = saved
-    pairs = tuple(slots.values()) if isinstance(slots, dict) else tuple(slots)
-    policy = IdPolicy(rest[0]) if rest else IdPolicy.CLAMP
-    return table, SlotBatch.of(pairs), policy, "sum"
+def _adopted(
+    table: Tensor,
+    batch: Mapping[Any, Any] | Sequence[Any],
+    policy: str = IdPolicy.CLAMP.value,
+    reduce: str = Reduce.SUM.value,
+) -> Inputs:
+    """Inputs as a file holds them; `batch` as {slot: (values, offsets)} or with weights as third."""
+    by_name = isinstance(batch, Mapping)
+    if by_name and "per_slot" in batch:  # the fields of a SlotBatch
+        slots, weights = batch["per_slot"], batch.get("weights", ())
+    else:
+        given = list(batch.values()) if by_name else list(batch)
+        slots = [slot[:2] for slot in given]
+        weights = [slot[2] for slot in given if len(slot) > 2]
+    pairs = tuple((values, offsets) for values, offsets in slots)
+    return table, SlotBatch.of(pairs, tuple(weights)), IdPolicy(policy), Reduce(reduce).value
 
 
 REWRITE = Rewrite(
@@ -193,5 +209,5 @@ REWRITE = Rewrite(
         Goal("4602 tokens", ratio=5, device_ops=2, syncs=0, copies=2),
         Goal("4602 tokens", ratio=4, backward=True),
     ),
-    adopt=_adopt,
+    adopt=_adopted,
 )

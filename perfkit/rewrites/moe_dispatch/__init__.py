@@ -33,13 +33,22 @@ Hazards
     every token through every expert: one that overflows gives NaN even where its weight is 0. A gate
     in bfloat16 flips 0.6 % of the choices: keep the gate in float32, `weights` may stay there.
     `index_add_` on CUDA adds in no fixed order, so the last bits vary from run to run.
+
+Your own inputs
+    `x`: [T, D]. `weights`: [T, k]. `chosen`: int64 [T, k]. `experts`: (up [E, F, D], up_bias [E, F],
+    down [E, D, F], down_bias [E, D]), or a dictionary by these names; `stack_experts` makes them from
+    modules, `tuple(...)` makes them plain. `activation`: a name ("relu", "silu", "gelu", ...), relu if
+    left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 
+from perfkit.rewrites._own import named_function, rebuilt
 from perfkit.rewrites._rewrite import Form, Goal, Inputs, Quality, Rewrite
 from perfkit.rewrites.moe_dispatch import _cases, forms, merging
 from perfkit.rewrites.moe_dispatch.choosing import choose
@@ -77,6 +86,18 @@ def moe_dispatch(
     name = form or choose(x, weights, chosen, experts, activation)
     result: Tensor = REWRITE.form(name).run(x, weights, chosen, experts, activation)
     return result
+
+
+def _adopted(
+    x: Tensor,
+    weights: Tensor,
+    chosen: Tensor,
+    experts: Mapping[str, Tensor] | Sequence[Tensor],
+    activation: str = "relu",
+) -> Inputs:
+    """Inputs as a file holds them."""
+    stacked = rebuilt(Experts, experts)
+    return x, weights, chosen, stacked, named_function(activation)
 
 
 def _output_error(inputs: Inputs, found: Tensor, given: Tensor) -> Quality:
@@ -136,4 +157,5 @@ REWRITE = Rewrite(
         Goal("8 experts, 64 tokens", form="sorted", device_ops=40, syncs=1),
         Goal("8 experts, 64 tokens", form="folded", device_ops=10, syncs=0),
     ),
+    adopt=_adopted,
 )

@@ -26,18 +26,25 @@ Hazards
     tokens change, for the better, when padding leaves; that is no longer equal. Dropout draws other
     masks. Shapes vary with the tokens: compiled code and CUDA graphs want a few padded totals instead
     of any. A mean over [sequences, longest] after unpacking still counts padding.
+
+Your own inputs
+    `verify` knows its own token-wise network only and takes the sizes from you: `x`
+    [sequences, longest, D]; `lengths`: [sequences]; `network`: a dictionary of `positions`
+    [longest, D], `inner` and `outer`, [layers, D, F] each. For a network of your own, compare
+    `packing(network, x, lengths)` with `network(x)` at the places that are no padding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from perfkit.rewrites._own import rebuilt
 from perfkit.rewrites._rewrite import Case, Form, Goal, Inputs, Rewrite
 from perfkit.rewrites.packing._forms import (
+    Network,
     case,
     cut_to_the_mean,
     lengths_of,
@@ -113,10 +120,9 @@ def _measured(name: str) -> tuple[Case, float]:
 _MEASURED = {name: _measured(name) for name in SPREADS}
 
 
-def _adopt(saved: Any) -> Inputs:
-    """(padded x, lengths, network called with tokens and their positions)."""
-    x, lengths, network = saved
-    return x, torch.as_tensor(lengths).cpu(), network
+def _adopted(x: Tensor, lengths: Tensor | Sequence[int], network: Mapping[str, Tensor]) -> Inputs:
+    """Inputs as a file holds them."""
+    return x, torch.as_tensor(lengths), rebuilt(Network, network)
 
 
 REWRITE = Rewrite(
@@ -152,4 +158,5 @@ REWRITE = Rewrite(
             Goal(name, ratio=round(0.8 / efficiency, 2), backward=True, syncs=0),
         )
     ),
+    adopt=_adopted,
 )

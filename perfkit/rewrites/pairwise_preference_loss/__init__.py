@@ -36,21 +36,30 @@ Hazards
     returning zero, which a timer cannot tell: hence the proof of gradients. `index_add` and
     `scatter_add` add in no fixed order on CUDA, so that last digits differ from run to run. A token
     loss that is not a number makes the loss not a number, as in the found code.
+
+Your own inputs
+    `scores`, `positions`, `lods` [N, W], `token_losses` [N], `sample_of_context` (N whole numbers) and
+    `tokens` as the function takes them; `pack` makes them from lists, and its `.arguments` is the tuple.
+    Optional dictionaries: `geometry` (block, top), `config` (fields of `LossConfig`; shape is
+    "softplus" or "hinge"), `memory` (fields of `Memory`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from perfkit.rewrites._own import rebuilt
 from perfkit.rewrites._rewrite import Goal, Inputs, Rewrite
 
 from .analytic import analytic
 from .batched import Preference
 from .cases import CASES
-from .config import Lods, LossConfig
+from .config import Lods, LossConfig, Shape
 from .forms import APPROXIMATE, EXACT, FOUND, TRAPS, choose
 from .packed import Memory, pack
 from .triton_kernel import triton_loss
@@ -111,14 +120,24 @@ def pairwise_preference_loss(
     )
 
 
-def adopt(loaded: Any) -> Inputs:
-    """Arguments by name, or in order, as every form takes them."""
-    if not isinstance(loaded, Mapping):
-        return tuple(loaded)
-    names = ("scores", "positions", "lods", "token_losses", "sample_of_context", "tokens")
-    geometry, config = loaded.get("geometry", Lods()), loaded.get("config", LossConfig())
-    given = {**loaded, "sample_of_context": tuple(int(i) for i in loaded["sample_of_context"])}
-    return (*(given[name] for name in names), geometry, config)
+def adopt(
+    scores: Tensor,
+    positions: Tensor,
+    lods: Tensor,
+    token_losses: Tensor,
+    sample_of_context: Tensor | Sequence[int],
+    tokens: int,
+    geometry: Mapping[str, int] | Lods | None = None,
+    config: Mapping[str, Any] | LossConfig | None = None,
+    memory: Mapping[str, Any] | Memory | None = None,
+) -> Inputs:
+    """Inputs as a file holds them, as every form takes them."""
+    samples = torch.as_tensor(sample_of_context).tolist()
+    own = rebuilt(LossConfig, config or {})
+    own = replace(own, shape=Shape(own.shape))
+    before = () if memory is None else (rebuilt(Memory, memory),)
+    levels = rebuilt(Lods, geometry or {})
+    return (scores, positions, lods, token_losses, tuple(samples), tokens, levels, own, *before)
 
 
 REWRITE = Rewrite(

@@ -170,6 +170,7 @@ EXACT = (
         packed(compiled),
         "on CUDA, for shapes that stay the same over hundreds of steps; no gain on the CPU measured",
         unavailable=why_not_compiled,
+        compiles=True,
     ),
     Form(
         "triton",

@@ -28,12 +28,21 @@ Hazards
     without the words that the main vocabulary does not have (their logits at -inf before the
     softmax): a chain cut short because of *what* was drawn is biased. Equal logits: the first wins
     in an argmax on a CPU; CUDA promises no order.
+
+Your own inputs
+    Greedy: (`logits` [k, L + 1, V], `drafts` int64 [k, L]). Sampled: (`p` [B, L + 1, V], `q`
+    [B, L, V], `drafts` int64 [B, L], `uniforms` [B, L + 1]). In this order or by these names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, overload
 
+from torch import Tensor
+
+from perfkit.base.errors import PerfkitError
+from perfkit.rewrites._own import rebuilt
 from perfkit.rewrites._rewrite import Form, Goal, Inputs, Rewrite
 from perfkit.rewrites.speculative_verify import _cases, _greedy, _sampled
 from perfkit.rewrites.speculative_verify._claims import (
@@ -103,10 +112,20 @@ def _only_on_a_cpu(claim: Claim) -> str | None:
     return None if claim.drafts.device.type == "cpu" else "it reads, and waits on a device"
 
 
-def _adopted(given: Any) -> Inputs:
-    """A claim from (logits, drafts) or (p, q, drafts, uniforms)."""
-    parts = tuple(given)
-    return (GreedyClaim(*parts) if len(parts) == 2 else SampledClaim(*parts),)
+def _adopted(*parts: Any, **named: Any) -> Inputs:
+    """A claim from its fields, by name or in order: two of a greedy one, four of a sampled one."""
+    if len(parts) == 1 and not named and isinstance(parts[0], (tuple, list, Mapping)):
+        parts, named = ((), parts[0]) if isinstance(parts[0], Mapping) else (tuple(parts[0]), {})
+    given = named or parts
+    kind: type[Claim] = GreedyClaim if len(given) == 2 else SampledClaim
+    claim = rebuilt(kind, given)
+    for name, part in vars(claim).items():
+        if not isinstance(part, Tensor):
+            raise PerfkitError(f"{name} is no tensor but {part!r}", f"save {_SAVED_AS}")
+    return (claim,)
+
+
+_SAVED_AS = "(logits, drafts), or (p, q, drafts, uniforms), in this order or as a dictionary"
 
 
 REWRITE = Rewrite(
@@ -148,4 +167,5 @@ REWRITE = Rewrite(
         Goal("sampled V=8000", ratio=0.95),
     ),
     adopt=_adopted,
+    saved_as=_SAVED_AS,
 )

@@ -1,0 +1,76 @@
+"""Matrix products that could run on faster units: by dtype, and by the sides of their operands.
+
+Sides: cuBLAS reaches the full rate of tensor cores where rows of the operands fill whole 16-byte
+lines, so multiples of 8 in half precision, 16 in 8-bit types and 4 in TF32 (NVIDIA, "Matrix
+Multiplication Background User's Guide"). Other sides work, more slowly; how much is not modelled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perfkit.analysis.roofline import Floor, floor
+from perfkit.model.costs import OpCost
+from perfkit.model.peaks import Peaks
+
+_MULTIPLES = {"float16": 8, "bfloat16": 8, "int8": 16, "float8_e4m3fn": 16, "float8_e5m2": 16}
+_SHAPE = re.compile(r"\[([\d,]+)\]")
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Products that could be faster; `now_ns` is measured where it was, else the floor.
+
+    Attributes:
+        best_ns: the same products at the faster rate, by the same measure; None where not modelled.
+        unaligned: sides that are no multiple of what the units want, of the first product.
+    """
+
+    rows: tuple[OpCost, ...]
+    now_ns: float
+    best_ns: float | None
+    unaligned: tuple[int, ...] = ()
+
+
+def off_tensor_cores(rows: Sequence[Floor], peaks: Peaks) -> Slow | None:
+    """Products in float32 although the device has TF32 for them; None where there are none."""
+    if "tf32" not in peaks.matmul or "float32" in peaks.matmul:
+        return None
+    mine = [row for row in rows if row.cost.unit == "matmul" and row.cost.dtype == "float32"]
+    known = [(row, floor(row.cost, peaks, tf32=True).ns) for row in mine if row.ns]
+    if not known:
+        return None
+    now = sum(time_of(row) for row, _ in known)
+    best = sum(time_of(row) * (fast or 0.0) / (row.ns or 1.0) for row, fast in known)
+    return Slow(tuple(row.cost for row, _ in known), now, best)
+
+
+def unaligned(rows: Sequence[Floor]) -> Slow | None:
+    """Products in narrow types with sides that tensor cores do not like; None where there are none."""
+    found = [(row, odd_sides(row.cost)) for row in rows]
+    found = [(row, sides) for row, sides in found if sides]
+    if not found:
+        return None
+    found.sort(key=lambda pair: -time_of(pair[0]))
+    now = sum(time_of(row) for row, _ in found)
+    return Slow(tuple(row.cost for row, _ in found), now, None, found[0][1])
+
+
+def odd_sides(cost: OpCost) -> tuple[int, ...]:
+    """The sides of its matrices that are no multiple of what its dtype wants; empty where all are."""
+    multiple = _MULTIPLES.get(cost.dtype)
+    if cost.unit != "matmul" or multiple is None or "mm" not in cost.op:
+        return ()
+    sides: dict[int, None] = {}
+    for shape in _SHAPE.findall(cost.signature):
+        numbers = [int(number) for number in shape.split(",")]
+        if len(numbers) >= 2:  # a bias has no matrix
+            sides.update(dict.fromkeys(numbers[-2:]))
+    return tuple(side for side in sides if side % multiple)
+
+
+def time_of(row: Floor) -> float:
+    """Measured time of a row where it was measured on the floor's device, else its floor."""
+    return float(row.cost.device_ns) if row.cost.device_ns is not None else row.ns or 0.0

@@ -1,0 +1,247 @@
+"""Reads one file: evaluates its functions abstractly, each once, and shows checks what they ask for.
+
+Calls inside the file are followed (a function's result is what its first reading gave); other files are
+not. Loops are read once. What is not understood is unknown, and unknown is never reported on its own.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import replace
+
+from perfkit.lint import _annotations, _expressions, _statements
+from perfkit.lint._hooks import EVENTS, Hooks
+from perfkit.lint._site import Found, Place, Site
+from perfkit.lint._unit import Class, Function, Unit, method_of
+from perfkit.lint._value import NONE, UNKNOWN, Value, join, tensor
+from perfkit.lint._words import HOT, NOT_FOR_TENSORS, ONLY_TENSORS, SETUP
+
+Report = Callable[[object, Site, Found], None]
+_DEPTH = 40
+"""Calls followed into calls; beyond that results are unknown."""
+
+
+class Flow:
+    """The reading of one file.
+
+    Attributes:
+        names: what local names are thought to be, in the scope being read.
+        place: the surroundings of what is being read.
+        returned: results of the function being read, so far.
+        work: tensor operations met so far; waits: places met so far where the host waits.
+    """
+
+    def __init__(self, unit: Unit, hooks: Hooks, report: Report) -> None:
+        self.unit = unit
+        self.hooks = hooks
+        self.no_hooks = Hooks(events=dict.fromkeys(EVENTS, ()))
+        self._report = report
+        self.names: dict[str, Value] = {}
+        self.globals = self.names
+        self.place = Place(setup=True)
+        self.returned: list[Value] = []
+        self.work = 0
+        self.waits = 0
+        self.default_on = "host"
+        self._results: dict[int, Value] = {}
+        self._depth = 0
+
+    # what is read ------------------------------------------------------------------------------
+
+    def read(self) -> None:
+        """The whole file: top level first, then classes, then functions nobody called."""
+        unit = self.unit
+        _statements.block(self, unit.tree.body)
+        for one in unit.classes.values():
+            self.attributes_of(one)
+            for name in sorted(one.methods, key=lambda name: name not in HOT):
+                self.result_of(one.methods[name], one)
+        for function in unit.functions.values():
+            self.result_of(function, None)
+
+    def value(self, node: ast.expr) -> Value:
+        """What an expression is thought to be; checks see it on the way."""
+        evaluate = _expressions.EVALUATE.get(type(node))
+        return evaluate(self, node) if evaluate is not None else UNKNOWN
+
+    def truth(self, node: ast.expr) -> None:
+        """An expression whose truth Python asks for."""
+        _expressions.truth(self, node)
+
+    def annotated(self, node: ast.expr) -> Value:
+        """What an annotation inside a function promises."""
+        on = "host" if self.place.host else "device"
+        return _annotations.of_annotation(self.unit, node, on)
+
+    def attributes_of(self, one: Class) -> None:
+        """Read a class's constructor once, so that its attributes are known."""
+        if one.read:
+            return
+        one.read = True
+        for statement in one.node.body:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                on = "host" if one.host else "device"
+                known = _annotations.of_annotation(self.unit, statement.annotation, on)
+                one.attributes.setdefault(statement.target.id, known)
+        for base in one.bases:
+            above = self.unit.classes.get(base.rpartition(".")[2])
+            if above is not None:
+                self.attributes_of(above)
+        if "__init__" in one.methods:
+            self.result_of(one.methods["__init__"], one)
+
+    def attribute(self, owner: str, name: str) -> Value:
+        """`self.name`, looked up in a class of this file and those above it."""
+        seen: set[str] = set()
+        queue = [owner]
+        while queue:
+            one = self.unit.classes.get(queue.pop(0))
+            if one is None or one.name in seen:
+                continue
+            seen.add(one.name)
+            self.attributes_of(one)
+            if name in one.attributes:
+                return one.attributes[name]
+            if name in one.methods:
+                return Value("function", name=f"{one.name}.{name}", sure=3)
+            queue.extend(base.rpartition(".")[2] for base in one.bases)
+        return UNKNOWN
+
+    # functions ---------------------------------------------------------------------------------
+
+    def function(self, name: str) -> tuple[Function, Class | None] | None:
+        """A function of this file by qualified name."""
+        if name in self.unit.functions:
+            return self.unit.functions[name], None
+        owner, _, method = name.rpartition(".")
+        found = method_of(self.unit, owner, method) if owner else None
+        return (found[1], self.unit.classes[found[0]]) if found else None
+
+    def result_of(
+        self, node: Function, owner: Class | None, args: tuple[Value, ...] = ()
+    ) -> Value:
+        """What a function returns; reads it where that has not been done."""
+        known = self._results.get(id(node))
+        if known is not None:
+            return known
+        if self._depth >= _DEPTH:
+            return UNKNOWN
+        self._results[id(node)] = UNKNOWN  # while it is read: recursion
+        name = f"{owner.name}.{node.name}" if owner else node.name
+        result = self.scoped(node, self._place(node, owner, name), owner, args, dict(self.globals))
+        self._results[id(node)] = result
+        return result
+
+    def nested(self, node: Function) -> None:
+        """A function defined inside another one: read where it stands, with the names around it."""
+        outer = self.place.function
+        name = f"{outer}.{node.name}" if outer else node.name
+        self.unit.functions.setdefault(name, node)
+        self.names[node.name] = Value("function", name=name, sure=3)
+        inside = replace(self._place(node, None, name), host=self.place.host)
+        self._results[id(node)] = UNKNOWN
+        self._results[id(node)] = self.scoped(node, inside, None, (), dict(self.names))
+
+    def scoped(
+        self,
+        node: Function,
+        place: Place,
+        owner: Class | None,
+        args: tuple[Value, ...],
+        names: dict[str, Value],
+    ) -> Value:
+        """Read a function's body with its own names; what it returns."""
+        kept = (self.names, self.place, self.returned)
+        self.names, self.place, self.returned = names, place, []
+        self._depth += 1
+        try:
+            self._bind(node, owner, args)
+            _statements.block(self, node.body)
+            return self._returned(node)
+        finally:
+            self._depth -= 1
+            self.names, self.place, self.returned = kept
+
+    def _returned(self, node: Function) -> Value:
+        on = "host" if self.place.host else "device"
+        promised = _annotations.of_annotation(self.unit, node.returns, on)
+        result = self.returned[0] if self.returned else NONE
+        for value in self.returned[1:]:
+            result = join(result, value)
+        if promised.kind in ("unknown", "sequence") and result.kind != "unknown":
+            return result
+        if promised.holds_data and result.kind == "tensor":
+            return result
+        return promised if promised.kind != "unknown" else result
+
+    def _place(self, node: Function, owner: Class | None, name: str) -> Place:
+        host = (owner is not None and owner.host) or "collate" in node.name.lower()
+        host = host or bool(owner and owner.optimizer) or node.name == "worker_init_fn"
+        setup = node.name in SETUP or node.name.startswith(("test_", "plot_", "load_", "save_"))
+        hot = not setup and (node.name in HOT or node.name.endswith("loss"))
+        moves = node.name == "to" and (owner is None or not owner.net)
+        return Place(name, None, setup, host, hot, moves)
+
+    def _bind(self, node: Function, owner: Class | None, args: tuple[Value, ...]) -> None:
+        """What the parameters are thought to be."""
+        spec = node.args
+        params = [*spec.posonlyargs, *spec.args]
+        defaults: list[ast.expr | None] = [None] * (len(params) - len(spec.defaults))
+        defaults += spec.defaults
+        on = "host" if self.place.host else "device"
+        static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
+        if owner is not None and params and not static:
+            self.names[params[0].arg] = Value("object", on=on, name=owner.name, sure=3)
+            params, defaults = params[1:], defaults[1:]
+        forward = owner is not None and owner.net and self.place.hot
+        used = _uses(node) if params or spec.kwonlyargs else {}
+        pairs = [*zip(params, defaults, strict=True), *zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]
+        for position, (param, default) in enumerate(pairs):
+            given = args[position] if position < len(args) else UNKNOWN
+            self.names[param.arg] = self._param(param, default, given, used, on, forward)
+        for rest in (spec.vararg, spec.kwarg):
+            if rest is not None:
+                self.names[rest.arg] = UNKNOWN
+
+    def _param(
+        self,
+        param: ast.arg,
+        default: ast.expr | None,
+        given: Value,
+        used: dict[str, set[str]],
+        on: str,
+        forward: bool,
+    ) -> Value:
+        promised = _annotations.of_annotation(self.unit, param.annotation, on)
+        if promised.kind not in ("unknown", "none"):
+            return given if promised.holds_data and given.holds_data else promised
+        if given.kind not in ("unknown", "none"):
+            return given
+        said = _annotations.of_default(default)
+        if said.kind != "unknown":
+            return said
+        uses = used.get(param.arg, set())
+        if uses & NOT_FOR_TENSORS:
+            return UNKNOWN
+        if uses & ONLY_TENSORS:
+            return tensor(on)
+        return _annotations.of_name(param.arg, on, forward=forward and not self.place.setup)
+
+    # checks ------------------------------------------------------------------------------------
+
+    def show(self, checks: tuple[object, ...], hook: str, site: Site) -> None:
+        """Ask checks about a place."""
+        for check in checks:
+            found = getattr(check, hook)(site)
+            if found is not None:
+                self._report(check, site, found)
+
+
+def _uses(node: Function) -> dict[str, set[str]]:
+    """Attributes taken of each plain name in a function."""
+    used: dict[str, set[str]] = {}
+    for inner in ast.walk(node):
+        if type(inner) is ast.Attribute and type(inner.value) is ast.Name:
+            used.setdefault(inner.value.id, set()).add(inner.attr)
+    return used

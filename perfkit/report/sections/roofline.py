@@ -1,0 +1,171 @@
+"""The roofline: what each operator reached of what the device can do, and what is not known."""
+
+from __future__ import annotations
+
+from perfkit.base import units
+from perfkit.model.diagnosis import Diagnosis
+from perfkit.model.table import Cell as Value
+from perfkit.report import _words
+from perfkit.report._text import short_names
+from perfkit.report.blocks import Block, Cell, Grid, Head, Part, capped
+from perfkit.report.sections._roofline_figures import (
+    Row,
+    line_of,
+    number,
+    rate,
+    reached,
+    roofline_figure,
+    shares_figure,
+)
+from perfkit.report.sections.floor import percent
+
+ORDER = 45
+_ROWS = 15
+_GROUPS = 12
+
+
+def section(diagnosis: Diagnosis) -> Block | None:
+    """Silent when no step was costed."""
+    table, roofs = diagnosis.tables.get("roofline"), diagnosis.tables.get("roofs")
+    if table is None or roofs is None or not table.rows:
+        return None
+    rows = table.records()
+    names = short_names(str(row["file"]) for row in rows if row["file"] is not None)
+    figure = roofline_figure(rows, roofs.records(), names)
+    parts: list[Part] = [] if figure is None else [figure]
+    parts += [
+        shares_figure(rows),
+        _operators(rows, names),
+        *_groups(diagnosis),
+        *_unknown(diagnosis),
+    ]
+    return Block("roofline", "Roofline", tuple(parts), _lead(rows, roofs.records()), "Roofline")
+
+
+def _lead(rows: list[Row], roofs: list[Row]) -> str:
+    device = str(roofs[0]["device"]) if roofs else "a device without known peaks"
+    how = f"peaks {roofs[0]['origin']}" if roofs else ""
+    start = f"Against {device} ({how}). " if how else f"Against {device}. "
+    if all(row["measured_ns"] is None for row in rows):
+        return start + (
+            "Nothing was measured there: points lie on the roofs, where they could be at best."
+        )
+    return start + (
+        "A point is an operator with its shapes and line: how far up it stands is what it reached, "
+        "its size is its time. Above a roof, its operands were still in a cache."
+    )
+
+
+def _operators(rows: list[Row], names: dict[str, str]) -> Grid:
+    heads = (
+        Head("Operator", "code"),
+        Head("Where", "code"),
+        Head("Calls", "number"),
+        Head("FLOP per byte", "number"),
+        Head("Reached", "number"),
+        Head("Time", "number"),
+        Head("Floor", "number"),
+        Head("Of its floor", "number"),
+    )
+    shown, more = capped([_operator(row, names) for row in rows], _ROWS)
+    return Grid(heads, shown, more)
+
+
+def _operator(row: Row, names: dict[str, str]) -> tuple[Cell, ...]:
+    known, measured = row["floor_ns"] is not None, row["measured_ns"]
+    got = "–"
+    if known and measured and row["flops"]:
+        got = rate(reached(row))
+    share = number(row["floor_ns"]) / number(measured) if known and measured else None
+    return (
+        Cell(str(row["op"]), detail=str(row["signature"] or "")),
+        Cell(line_of(row, names) or "–", detail=str(row["module"] or "")),
+        Cell(_words.per_step(row["calls"])),
+        Cell(_intensity(row)),
+        Cell(got),
+        Cell(_words.duration(measured)),
+        Cell(_words.duration(row["floor_ns"])),
+        Cell(
+            percent(share),
+            detail=f"{row['bound']}-bound" if row["bound"] else "cost unknown",
+            hint=str(row["unknown"] or ""),
+            bar=None if share is None else min(1.0, share),
+        ),
+    )
+
+
+def _groups(diagnosis: Diagnosis) -> list[Part]:
+    table = diagnosis.tables.get("roofline_groups")
+    records = table.records() if table else []
+    titles = {
+        "phase": "By phase",
+        "region": "By region",
+        "module": "By module",
+        "op": "By operator",
+    }
+    parts: list[Part] = []
+    for what, title in titles.items():
+        mine = [row for row in records if row["by"] == what]
+        if len(mine) > 1:
+            parts.append(_group_grid(mine, title))
+    return parts
+
+
+def _group_grid(records: list[Row], title: str) -> Grid:
+    heads = (
+        Head(title.removeprefix("By ").capitalize(), "code"),
+        Head("Calls", "number"),
+        Head("FLOPs", "number"),
+        Head("Bytes", "number"),
+        Head("FLOP per byte", "number"),
+        Head("Time", "number"),
+        Head("Floor", "number"),
+        Head("Of its floor", "number"),
+        Head("Costed calls", "number"),
+    )
+    cells = [
+        (
+            Cell(str(row["name"])),
+            Cell(_words.per_step(row["calls"])),
+            Cell(flops(row["flops"])),
+            Cell(_words.size(row["nbytes"])),
+            Cell(_intensity(row)),
+            Cell(_words.duration(row["measured_ns"])),
+            Cell(_words.duration(row["floor_ns"])),
+            Cell(percent(row["share"])),
+            Cell(units.share(number(row["known"]))),
+        )
+        for row in records
+    ]
+    rows, more = capped(cells, _GROUPS)
+    return Grid(heads, rows, more, folded=f"{title}, the largest floors first")
+
+
+def _unknown(diagnosis: Diagnosis) -> list[Part]:
+    table = diagnosis.tables.get("unknown_costs")
+    if table is None or not table.rows:
+        return []
+    heads = (Head("Not in any total", "code"), Head("Why"), Head("Calls", "number"),
+             Head("Time", "number"))  # fmt: skip
+    cells = [
+        (
+            Cell(str(row["op"])),
+            Cell(str(row["reason"] or "–")),
+            Cell(_words.per_step(row["calls"])),
+            Cell(_words.duration(row["measured_ns"])),
+        )
+        for row in table.records()
+    ]
+    rows, more = capped(cells, _GROUPS)
+    return [Grid(heads, rows, more)]
+
+
+def flops(value: Value) -> str:
+    """FLOPs for people: `1.2 GFLOP`; a dash where unknown."""
+    if not isinstance(value, (int, float)):
+        return "–"
+    return rate(float(value)).removesuffix("/s") if value else "0"
+
+
+def _intensity(row: Row) -> str:
+    return f"{row['intensity']:.3g}" if isinstance(row["intensity"], (int, float)) else "–"
