@@ -167,7 +167,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(asked.rounds, asked.budget, Path(folder))
     table = Table(box=None)
-    for name in ("figure", "perfkit", "independent", "by", "ratio", "of the best", "0.8 to 1.2"):
+    for name in ("figure", "perfkit", "other", "by", "ratio", "of best", "holds"):
         table.add_column(name, no_wrap=True)
     for row in rows:
         values = [f"{float(str(row[side])) / 1e9:,.1f}" for side in ("perfkit", "reference")]

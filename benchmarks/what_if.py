@@ -21,9 +21,11 @@ happen once in every step.
 
 `--queue-device` makes the pairs first: it really runs the programs of `_queue_programs`, before and
 after their rewrite, on `_queue_device`: streams that are processes, behind bounded queues. Before and
-after are run in turns until the three fastest runs of each agree to 1 %, `--rounds` times
-or 10 s at most, and of each the fastest run counts: other processes only ever add time, a whole slice of the scheduler
-(4 ms here) each time they take the core.
+after are run in turns until the three fastest runs of each agree to 1 %, `--rounds` times or 10 s at
+most, and of each the fastest run counts: other processes only ever add time, a whole slice of the
+scheduler (4 ms here) each time they take the core. On a machine whose cores are all taken, a slice lost
+by a stream in the shadow of the host is hidden in the first trace and stands in the prediction: look at
+`disturbed`, and measure on a machine left alone.
 That holds the replay against real asynchronous queueing, real waits and real noise. It says nothing
 about CUDA's own constants (launch latency, cost of a wait, of a graph launch), nor how kernels share
 a device or how long a fused kernel takes. For that, pairs measured on a GPU are needed: profiler

@@ -33,6 +33,7 @@ from perfkit.analysis._sheets import HOST_OP_NS, LAUNCH_NS
 from perfkit.analysis.roofline import Floor, floor
 from perfkit.analysis.sync_costs import cost
 from perfkit.analysis.sync_points import sync_points
+from perfkit.base import units
 from perfkit.base.errors import NotObservable
 from perfkit.model.costs import OpCost
 from perfkit.model.peaks import Peaks
@@ -233,10 +234,10 @@ def other_device_table(*predictions: Prediction) -> Table:
 
 def _rows(found: Prediction) -> list[tuple[Cell, ...]]:
     name = found.peaks.device
-    kernels = (
-        f"floor {found.floor_ns / 1e6:,.3g} ms; {found.carried:.0%} of the likely time carried over from "
-        "measured kernels, the rest from the share of the peak that kernels usually reach"
-    )
+    usual = "from the share of the peak that kernels usually reach"
+    if found.carried:
+        usual = f"{units.share(found.carried)} carried over from measured kernels, the rest {usual}"
+    kernels = f"floor {units.ns(found.floor_ns)}; {usual}"
     launches = "3, 10 or 30 µs for each operator, assumed: the host decides, not the device"
     waits = "10 to 20 µs for the call, then up to 200 µs until the device has work again, assumed"
     rows: list[tuple[Cell, ...]] = [(name, "device", *map(round, found.device), kernels)]

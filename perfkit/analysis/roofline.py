@@ -155,7 +155,7 @@ def by(rows: Sequence[Floor], what: By) -> tuple[Group, ...]:
         "module": lambda cost: cost.module and layers_together(cost.module),
         "region": lambda cost: cost.region,
         "phase": lambda cost: cost.phase,
-        "step": lambda cost: "the whole step",
+        "step": lambda cost: "step",
     }
     return grouped(rows, keys[what])
 

@@ -75,6 +75,12 @@ def source_at(place: Frame | None) -> Source | None:
     return Source(code, function, context, loop, header)
 
 
+def text_of(file: str) -> str:
+    """The whole file; empty where it cannot be read or is too large to be parsed."""
+    text = "".join(_lines(file))
+    return text if len(text) <= _FILE_CHARACTERS else ""
+
+
 def _lines(file: str) -> list[str]:
     """The file's lines; none for what is no ordinary file (a device would never end)."""
     if file in linecache.cache or (os.path.isfile(file) and os.path.getsize(file) < _FILE_BYTES):

@@ -36,7 +36,7 @@ def environment() -> dict[str, str]:
 
 
 def _float32_products() -> str:
-    """"highest" is float32 throughout, "high" and "medium" let tensor cores take them (TF32)."""
+    """How exact they are: "highest" is float32, "high" and "medium" let tensor cores take them."""
     try:
         return torch.get_float32_matmul_precision()
     except RuntimeError:  # the program set it by an interface that this one refuses to mix with

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import re
 import runpy
 import traceback
 from pathlib import Path
@@ -39,24 +40,24 @@ def _read(path: Path) -> Any:
 
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise PerfkitError(
-            f"{path} holds more than plain values: {_why(error)}",
-            "save tensors, numbers, text, tuples, lists and dictionaries; functions by their name",
-        ) from error
-    except (OSError, EOFError, RuntimeError, ValueError) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        other = re.search(r"GLOBAL (\S+) was not an allowed", str(error))
+        if other:
+            raise PerfkitError(
+                f"{path} holds {other[1]}, and reading it would run code from the file",
+                "save tensors, numbers, text, tuples, lists, dictionaries; functions by their name",
+            ) from error
         raise PerfkitError(
             f"cannot read {path}: {_why(error)}",
-            "save the reference's arguments: torch.save((a, b, ...), path), tensors and plain values",
+            "save the arguments: torch.save((a, b, ...), path), tensors and plain values",
         ) from error
 
 
 def _why(error: BaseException) -> str:
-    """The first line that says something; torch puts advice on how to load unsafely around it."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    told = [line for line in lines if line.startswith("WeightsUnpickler error:")]
-    text = (told or lines or [""])[0].removeprefix("WeightsUnpickler error: ")
-    return text or "no tensors"
+    """What torch says, in its first line; not its advice on reading unsafely."""
+    if isinstance(error, pickle.UnpicklingError):
+        return "it was not written by torch.save"
+    return (str(error).splitlines() or ["it is empty or cut"])[0]
 
 
 def _made_by(path: Path, declared: Rewrite) -> Inputs:

@@ -22,7 +22,7 @@ SCHEMA = "perfkit.peaks-shown/1"
 @click.option("--device", default="auto", metavar="auto|cpu|cuda", help="What to measure.")
 @click.option("--list", "all_sheets", is_flag=True, help="The devices of the table.")
 @click.option("--show", metavar="NAME", help="The table's figures of one device, with sources.")
-@click.option("--again", is_flag=True, help="Measure anew, even if it was measured before.")
+@click.option("--again", is_flag=True, help="Measure anew; of each figure the better one is kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 def command(device: str, all_sheets: bool, show: str | None, again: bool, as_json: bool) -> None:
     """Measure this machine's peaks, once, and show them beside its data sheet.

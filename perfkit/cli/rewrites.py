@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
+from collections.abc import Callable
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import click
@@ -31,12 +34,57 @@ def command(rewrite_id: str | None) -> None:
         show_list(console, rewrites())
         return
     declared = rewrite(rewrite_id)
-    click.echo(inspect.getdoc(page(rewrite_id)))
+    module = page(rewrite_id)
+    click.echo(reflowed(inspect.getdoc(module) or "", console.width))
     show_forms(console, declared)
-    console.print(
-        f"\nfrom perfkit.rewrites.{rewrite_id} import {rewrite_id}\nperfkit verify {rewrite_id}",
-        markup=False,
+    function = getattr(module, rewrite_id)
+    click.echo(f"\nfrom perfkit.rewrites.{rewrite_id} import {rewrite_id}\n")
+    click.echo(f"{rewrite_id}({', '.join(_parameters(function))})")
+    click.echo(textwrap.indent(inspect.getdoc(function) or "", "    "))
+    click.echo(f"\nperfkit verify {rewrite_id}")
+
+
+def reflowed(text: str, width: int) -> str:
+    """Paragraphs filled anew where the terminal is narrower than the source."""
+    blocks: list[list[str]] = []
+    for line in text.splitlines():
+        depth = len(line) - len(line.lstrip())
+        same = blocks and blocks[-1][-1].strip() and line.strip()
+        if same and len(blocks[-1][-1]) - len(blocks[-1][-1].lstrip()) == depth:
+            blocks[-1].append(line)
+        else:
+            blocks.append([line])
+    return "\n".join(_filled(block, width) for block in blocks)
+
+
+def _filled(block: list[str], width: int) -> str:
+    if all(len(line) <= width for line in block):
+        return "\n".join(block)
+    indent = block[0][: len(block[0]) - len(block[0].lstrip())]
+    return textwrap.fill(
+        " ".join(line.strip() for line in block),
+        max(width, 40),
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+
+
+def _parameters(function: Callable[..., object]) -> list[str]:
+    """Names with defaults, without annotations: the text below says what they are."""
+    return [
+        f"{'*' if one.kind is one.VAR_POSITIONAL else ''}{name}"
+        + ("" if one.default is one.empty else f"={_written(one.default)}")
+        for name, one in inspect.signature(function).parameters.items()
+    ]
+
+
+def _written(default: object) -> str:
+    """As it stands in the source."""
+    if isinstance(default, Enum):
+        return str(default)
+    return getattr(default, "__name__", repr(default))
 
 
 def show_list(console: Console, declared: dict[str, Rewrite]) -> None:

@@ -20,6 +20,7 @@ from perfkit.io._patient import Unsound
 from perfkit.io._pseudonyms import Pseudonyms
 from perfkit.io._raw import NO_ARGS, RawEvent
 from perfkit.io.trace_writer import write_trace
+from perfkit.model.costs import OpCost
 from perfkit.model.diagnosis import Diagnosis, Finding, Outcome, Verdict
 from perfkit.model.run import Gap, Run
 from perfkit.model.samples import Samples
@@ -100,6 +101,7 @@ def redact_run(run: Run, names: Pseudonyms) -> Run:
         trace=None,
         events=None,
         samples=tuple(_samples(each, names) for each in run.samples),
+        costs=tuple(_cost(each, names) for each in run.costs),
     )
 
 
@@ -223,6 +225,18 @@ def _frame(frame: Frame | None, names: Pseudonyms) -> Frame | None:
         return None
     file = names.file(frame.file)
     return Frame(file, frame.line, names.function(frame.function, file))
+
+
+def _cost(cost: OpCost, names: Pseudonyms) -> OpCost:
+    return replace(
+        cost,
+        op=names.text(cost.op),
+        signature=names.term(cost.signature),
+        unknown=names.prose(cost.unknown),
+        module=None if cost.module is None else names.text(cost.module),
+        region=None if cost.region is None else names.text(cost.region),
+        place=_frame(cost.place, names),
+    )
 
 
 def _sync(sync: Sync, names: Pseudonyms) -> Sync:

@@ -1,11 +1,11 @@
 """Shapes, dtypes, strides and plain arguments of a trace's operators (`record_shapes=True`).
 
 Kineto writes up to four parallel lists per operator, one entry per argument: "Input Dims", "Input
-type", and since torch 2.2 or so "Input Strides" and "Concrete Inputs". Few combinations serve very many
+type", and in newer traces "Input Strides" and "Concrete Inputs". Few combinations serve very many
 calls, so each is kept once, undecoded; `signature` decodes one when somebody asks.
 
-What the profiler leaves out (torch/csrc/profiler/util.cpp): the dtype of the tensors in a list, lists
-of more than 30 tensors, and scalars that are no number, text, or short list of numbers.
+What torch 2.13's profiler leaves out: the dtype of the tensors in a list, and every list of more than
+30 tensors, whose entry then looks like that of an empty one.
 """
 
 from __future__ import annotations

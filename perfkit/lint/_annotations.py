@@ -74,7 +74,7 @@ def _of_name(unit: Unit, node: ast.expr, on: str) -> Value:
     last = name.rpartition(".")[2]
     if last in _PLAIN:
         return _PLAIN[last]
-    if _TENSOR.match(last):
+    if _TENSOR.match(last) and (last != "Parameter" or name.startswith("torch")):
         dtype = {"BoolTensor": "bool", "LongTensor": "int", "FloatTensor": "float"}.get(last)
         return tensor(on, dtype=dtype)
     if last == "device":

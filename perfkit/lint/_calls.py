@@ -139,6 +139,7 @@ def _dotted(flow: Flow, name: str, site: Site) -> Value:
         flow.show(listening, "function", site)
     if name.startswith("torch."):
         flow.work += 1
+        flow.waits += name.rpartition(".")[2] in _results.WAITING
         return _results.of_torch(name, site, flow.default_on)
     if name.startswith("time.") and name.rpartition(".")[2] in _builtins.CLOCKS:
         return Value("clock", name=f"{flow.work} {flow.waits}")
@@ -180,6 +181,6 @@ def _made(name: str) -> Value:
         return UNKNOWN
     if name.endswith(("Model", "Net", "Loss", "Encoder", "Decoder", "Module", "Metric", "LM")):
         return Value("net", on="host")
-    return UNKNOWN
+    return Value(name="made")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from perfkit.lint import _calls, _subscripts
 from perfkit.lint._site import Site
 from perfkit.lint._value import (
+    COMPARED,
     DTYPE,
     FUNCTION,
     MAPPING,
@@ -90,7 +91,7 @@ def _attribute(flow: Flow, node: ast.Attribute) -> Value:
     if kind == "loader":
         return UNKNOWN
     if name == "device":
-        return Value("device", on="device", sure=1)
+        return Value("device", on="device", sure=2)
     if name == "shape":
         return SHAPE
     return DTYPE if name == "dtype" else UNKNOWN
@@ -198,8 +199,10 @@ def _compared(left: Value, right: Value) -> Value:
         return TRUTH
     result = arithmetic(left, right)
     if not result.holds_data:
+        if left.kind == right.kind == "unknown" or (left.kind, right.kind) == ("unknown", "number"):
+            return COMPARED
         return TRUTH if result.kind != "array" else result
-    vague = left.kind == "tree" or right.kind == "tree"
+    vague = "tree" in (left.kind, right.kind) and "tensor" not in (left.kind, right.kind)
     return result._replace(dtype="bool", sure=min(result.sure, 1) if vague else result.sure)
 
 
@@ -312,6 +315,8 @@ def _yielded(flow: Flow, node: Any) -> Value:
 def bind_target(flow: Flow, target: ast.expr, value: Value) -> None:
     """An assignment to a name, a tuple of names or an attribute of self."""
     if isinstance(target, ast.Name):
+        if target.id == "batch_sizes" and value.holds_data:  # of a packed sequence
+            value = tensor("host", rank=1)
         flow.names[target.id] = value
     elif isinstance(target, (ast.Tuple, ast.List)):
         given = value.inner if value.positional and len(value.inner) == len(target.elts) else None

@@ -7,17 +7,18 @@ not. Loops are read once. What is not understood is unknown, and unknown is neve
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from perfkit.lint import _annotations, _expressions, _statements
 from perfkit.lint._hooks import EVENTS, Hooks
 from perfkit.lint._site import Found, Place, Site
 from perfkit.lint._unit import Class, Function, Unit, method_of
-from perfkit.lint._value import NONE, UNKNOWN, Value, join, tensor
+from perfkit.lint._value import NONE, UNKNOWN, Value, join, tensor, tree
 from perfkit.lint._words import HOT, NOT_FOR_TENSORS, ONLY_TENSORS, SETUP
 
 Report = Callable[[object, Site, Found], None]
+_OF_MAPPINGS = frozenset(("items", "values", "keys"))
 _DEPTH = 40
 """Calls followed into calls; beyond that results are unknown."""
 
@@ -32,11 +33,20 @@ class Flow:
         work: tensor operations met so far; waits: places met so far where the host waits.
     """
 
-    def __init__(self, unit: Unit, hooks: Hooks, report: Report) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        hooks: Hooks,
+        report: Report,
+        hot: frozenset[str] = frozenset(),
+        facts: Mapping[str, object] | None = None,
+    ) -> None:
         self.unit = unit
         self.hooks = hooks
         self.no_hooks = Hooks(events=dict.fromkeys(EVENTS, ()))
         self._report = report
+        self._hot = HOT | hot
+        self._facts = dict(facts or {})
         self.names: dict[str, Value] = {}
         self.globals = self.names
         self.place = Place(setup=True)
@@ -55,9 +65,9 @@ class Flow:
         _statements.block(self, unit.tree.body)
         for one in unit.classes.values():
             self.attributes_of(one)
-            for name in sorted(one.methods, key=lambda name: name not in HOT):
+            for name in sorted(one.methods, key=lambda name: name not in self._hot):
                 self.result_of(one.methods[name], one)
-        for function in unit.functions.values():
+        for function in list(unit.functions.values()):
             self.result_of(function, None)
 
     def value(self, node: ast.expr) -> Value:
@@ -179,7 +189,7 @@ class Flow:
         host = (owner is not None and owner.host) or "collate" in node.name.lower()
         host = host or bool(owner and owner.optimizer) or node.name == "worker_init_fn"
         setup = node.name in SETUP or node.name.startswith(("test_", "plot_", "load_", "save_"))
-        hot = not setup and (node.name in HOT or node.name.endswith("loss"))
+        hot = not setup and (node.name in self._hot or node.name.endswith("loss"))
         moves = node.name == "to" and (owner is None or not owner.net)
         return Place(name, None, setup, host, hot, moves)
 
@@ -214,6 +224,9 @@ class Flow:
         forward: bool,
     ) -> Value:
         promised = _annotations.of_annotation(self.unit, param.annotation, on)
+        uses = used.get(param.arg, set())
+        if forward and uses & _OF_MAPPINGS and promised.kind in ("unknown", "mapping"):
+            return Value("mapping", inner=(tree(on),))
         if promised.kind not in ("unknown", "none"):
             return given if promised.holds_data and given.holds_data else promised
         if given.kind not in ("unknown", "none"):
@@ -221,21 +234,29 @@ class Flow:
         said = _annotations.of_default(default)
         if said.kind != "unknown":
             return said
-        uses = used.get(param.arg, set())
         if uses & NOT_FOR_TENSORS:
             return UNKNOWN
         if uses & ONLY_TENSORS:
             return tensor(on)
+        if param.annotation is not None and not _vague(param.annotation):
+            return UNKNOWN
         return _annotations.of_name(param.arg, on, forward=forward and not self.place.setup)
 
     # checks ------------------------------------------------------------------------------------
 
     def show(self, checks: tuple[object, ...], hook: str, site: Site) -> None:
         """Ask checks about a place."""
+        if checks:
+            site.facts = {**self._facts, **site.facts}
         for check in checks:
             found = getattr(check, hook)(site)
             if found is not None:
                 self._report(check, site, found)
+
+
+def _vague(annotation: ast.expr) -> bool:
+    """Any and object say nothing; the name of a class of elsewhere says that it is no tensor."""
+    return isinstance(annotation, ast.Name) and annotation.id in ("Any", "object")
 
 
 def _uses(node: Function) -> dict[str, set[str]]:

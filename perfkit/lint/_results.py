@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 
 from perfkit.lint._site import Site
@@ -97,10 +98,29 @@ def _made(last: str, site: Site, default_on: str) -> Value:
         rank = 1
     elif last in ("tensor", "as_tensor", "scalar_tensor") and site.args:
         rank = {"number": 0, "text": 0}.get(site.args[0].kind)
+        rank = 1 if site.args[0].kind == "sequence" and _of_numbers(site.args[0]) else rank
     elif site.args and site.args[0].kind == "sequence" and site.args[0].positional:
         rank = len(site.args[0].inner)
-    dtype = "int" if last in INTEGER or last == "arange" else _asked_dtype(site)
+    dtype = _asked_dtype(site) or ("int" if last in INTEGER else _literal_dtype(site))
     return tensor(on, rank=rank, dtype=dtype, sure=sure)
+
+
+def _of_numbers(data: Value) -> bool:
+    return bool(data.inner) and all(item.kind == "number" for item in data.inner)
+
+
+def _literal_dtype(site: Site) -> str | None:
+    """Of `torch.tensor([True, False])`, by the first element; of `arange(4)`, by what it counts."""
+    node: ast.expr | None = site.arg_nodes[0] if site.arg_nodes else None
+    while isinstance(node, (ast.List, ast.Tuple)) and node.elts:
+        node = node.elts[0]
+    if isinstance(node, ast.Constant):
+        names = {bool: "bool", int: "int", float: "float"}
+        return names.get(type(node.value)) if site.name not in _FLOATS else "float"
+    return "int" if site.name == "torch.arange" else None
+
+
+_FLOATS = tuple(f"torch.{name}" for name in ("zeros", "ones", "empty", "rand", "randn", "full", "eye"))
 
 
 def _asked_dtype(site: Site) -> str | None:
@@ -305,6 +325,8 @@ def of_other(owner: Value, name: str, site: Site) -> Value:
         return NUMBER if name == "item" else ARRAY
     if kind == "text":
         return TEXT
+    if owner.name == "made" and name in ("to", "cuda", "eval", "train"):
+        return Value("net", on="device" if name in ("to", "cuda") else "host")
     if name in ("item", "numel", "dim"):
         return NUMBER
     if name == "tolist":

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from perfkit.lint._site import Site
-from perfkit.lint._value import NUMBER, SHAPE, UNKNOWN, Value, elements, join
+from perfkit.lint._value import COMPARED, NUMBER, SHAPE, UNKNOWN, Value, elements, join
 
 if TYPE_CHECKING:
     from perfkit.lint._flow import Flow
@@ -18,7 +18,7 @@ def read(flow: Flow, node: ast.Subscript) -> Value:
     """`x[...]`."""
     owner = flow.value(node.value)
     index = _index(flow, node.slice)
-    if any(part.kind in _TELLING or part.kind == "slice" for part in index):
+    if any(part.kind in _TELLING or part.kind == "slice" or part == COMPARED for part in index):
         site = Site(node, flow.place, receiver=owner, index=index)
         flow.show(flow.hooks.events["read"], "read", site)
     return _taken(owner, index, node.slice)
@@ -30,7 +30,7 @@ def write(flow: Flow, node: ast.Subscript, value: Value) -> None:
     index = _index(flow, node.slice)
     if owner.holds_data:
         flow.work += 1
-    if any(part.kind in _TELLING for part in index):
+    if any(part.kind in _TELLING or part == COMPARED for part in index):
         site = Site(node, flow.place, receiver=owner, index=index, value=value)
         flow.show(flow.hooks.events["write"], "write", site)
     if isinstance(node.value, ast.Name) and owner.kind in ("mapping", "sequence"):

@@ -40,6 +40,7 @@ class Value(NamedTuple):
 UNKNOWN = Value()
 NUMBER = Value("number", sure=3)
 TRUTH = Value("number", dtype="bool", sure=3)
+COMPARED = Value("unknown", dtype="bool", sure=1)
 TEXT = Value("text", sure=3)
 NONE = Value("none", sure=3)
 SHAPE = Value("shape", sure=3)
@@ -81,6 +82,8 @@ def join(a: Value, b: Value) -> Value:
     if a.kind == "device" and b.kind == "device":
         return a if a.on == "device" else b
     if a.holds_data and b.holds_data:
+        if a.on == b.on and a.sure != b.sure and a.kind != b.kind:
+            return a if a.sure > b.sure else b
         return Value(
             "tensor" if a.kind == b.kind == "tensor" else "tree",
             _place(a.on, b.on),
@@ -105,7 +108,7 @@ def _place(a: str | None, b: str | None) -> str | None:
 def _with_other(data: Value, other: Value) -> Value:
     if other.kind == "number":  # `total = 0`, then `total += loss`
         return data._replace(sure=min(data.sure, 2))
-    return data._replace(sure=1) if other.kind == "unknown" else UNKNOWN
+    return data._replace(sure=min(data.sure, 2)) if other.kind == "unknown" else UNKNOWN
 
 
 def elements(value: Value) -> Value:
@@ -148,6 +151,8 @@ def arithmetic(a: Value, b: Value) -> Value:
         return ARRAY
     if a.kind == b.kind == "number":
         return NUMBER
+    if a.dtype == b.dtype == "bool" and "unknown" in (a.kind, b.kind):
+        return COMPARED
     if a.kind == "text" or (a.kind == b.kind == "sequence"):
         return join(a, b) if a.kind == "sequence" else TEXT
     return a if a.kind == "sequence" and a.inner else UNKNOWN

@@ -76,7 +76,7 @@ ONLY_TENSORS = frozenset(
     "unsqueeze masked_fill masked_fill_ permute detach contiguous scatter scatter_ scatter_add "
     "scatter_add_ gather index_select numel new_zeros new_ones new_full new_tensor new_empty "
     "softmax log_softmax sigmoid type_as chunk clamp clamp_ clamp_min clamp_max expand expand_as "
-    "requires_grad requires_grad_ backward long bfloat16 is_cuda index_add_ index_copy_ "
+    "requires_grad requires_grad_ view backward long bfloat16 is_cuda index_add_ index_copy_ "
     "masked_select nonzero repeat_interleave unbind bool view_as amax amin detach_ is_floating_point "
     "unflatten topk logsumexp grad_fn cuda div_ mul_ add_ sub_ fill_ zero_ copy_ addmm bmm matmul "
     "index_fill index_fill_ narrow movedim rsqrt tril triu sub mul pow log exp sqrt float".split()

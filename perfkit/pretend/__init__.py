@@ -100,6 +100,11 @@ def is_active() -> bool:
     return _active is not None
 
 
+def watch_in_force() -> Watch | None:
+    """What the running pretence knows; None where there is none."""
+    return _active
+
+
 @contextmanager
 def pretend_cuda() -> Iterator[Pretence]:
     """Inside the block the program believes in one CUDA device.

@@ -62,6 +62,9 @@ def move(
     if where == "cpu" and non_blocking:
         tags.put(tags.pinned, out)  # ATen allocates pinned memory for this (_to_copy, pin_out)
     watch.judge("aten::copy_", (out, tensor, non_blocking), label="aten::_to_copy")
+    if where == "cuda" and non_blocking and tags.is_pinned(tensor):
+        for hear in watch.unwaited:
+            hear(out)
     if out.grad_fn is not None:
         _send_gradient_back(watch, out.grad_fn, where)
     return out

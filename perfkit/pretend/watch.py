@@ -80,6 +80,7 @@ class Watch:
         dispatched: operators run on device tensors so far, views and allocations left out.
         calls: everything the dispatch mode was asked about, which is what the pretence costs.
         record: makes the calls that `dispatched` counts, and looks at them; None to have them made.
+        unwaited: hear of what is sent to the device without anybody waiting, so of no sync.
     """
 
     def __init__(self, assumed: bool) -> None:
@@ -89,6 +90,7 @@ class Watch:
         self.dispatched = 0
         self.calls = 0
         self.record: Record | None = None
+        self.unwaited: list[Callable[[Tensor], None]] = []
         self.alive = True
         self.local = Local()
         self._notes: dict[tuple[str, str], int] = {}

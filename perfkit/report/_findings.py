@@ -51,6 +51,18 @@ def ranked(diagnosis: Diagnosis) -> list[Ranked]:
     return found
 
 
+def grouping(diagnosis: Diagnosis) -> frozenset[str]:
+    """The rules whose findings speak for several lines, which other rules list as parts of them."""
+    return frozenset(
+        rule for rule, finding in diagnosis.findings() if finding.evidence.get("lines")
+    )
+
+
+def is_part(finding: Finding) -> bool:
+    """True for a line that another finding speaks for."""
+    return bool(finding.evidence.get("part_of"))
+
+
 def _alone(finding: Finding) -> str:
     """Of many ranks, the one on which this was found: the others were not looked at for it."""
     rank = finding.evidence.get("on_rank")

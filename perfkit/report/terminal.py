@@ -10,7 +10,7 @@ from rich.text import Text
 
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.report import _words
-from perfkit.report._findings import Ranked, ranked
+from perfkit.report._findings import Ranked, is_part, ranked
 from perfkit.report._text import visible
 
 _SITES = 5
@@ -43,7 +43,7 @@ def render(diagnosis: Diagnosis, console: Console, page: Path | None = None) -> 
         bottom += _labelled("Caveats", names, width, 1)
     if page is not None:
         bottom += [Text(f"{'Report':<{_LABEL}}", "dim").append(visible(str(page)), "not dim cyan")]
-    found = ranked(diagnosis)
+    found = [item for item in ranked(diagnosis) if not is_part(item.finding)]
     room = _HEIGHT - len(top) - len(bottom)
     for line in [*top, *(_sites(found, diagnosis, width, room) if found else ()), *bottom]:
         console.print(line, soft_wrap=True)

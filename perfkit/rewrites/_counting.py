@@ -9,7 +9,7 @@ import torch
 from perfkit.detectors.evidence import Hit, listening
 from perfkit.pretend import pretend_cuda
 from perfkit.rewrites import _tree
-from perfkit.rewrites._parity import evaluate
+from perfkit.rewrites._parity import cotangents, forward, gradients
 from perfkit.rewrites._rewrite import Form, Inputs
 
 
@@ -37,9 +37,15 @@ def count(
             argument if index in stays_on_host else _tree.fresh(argument, device=device)
             for index, argument in enumerate(inputs)
         )
+        dispatched = -pretence.dispatched
         with listening(hits.append):
-            before = pretence.dispatched
-            evaluate(form, moved, backward)
-            after = pretence.dispatched
+            output = forward(form, moved)
+        dispatched += pretence.dispatched
+        if backward:
+            weights = cotangents(output)  # ours, and not the form's: not counted
+            dispatched -= pretence.dispatched
+            with listening(hits.append):
+                gradients(output, moved, weights)
+            dispatched += pretence.dispatched
     copies = sum(hit.count for hit in hits if hit.direction == "h2d")
-    return Counts(after - before, sum(hit.count for hit in hits) - copies, copies)
+    return Counts(dispatched, sum(hit.count for hit in hits) - copies, copies)

@@ -58,17 +58,30 @@ class Result:
 
 def evaluate(form: Form, inputs: Inputs, backward: bool = True) -> Result:
     """Run a form, and differentiate whatever of its output can be."""
+    output = forward(form, inputs)
+    weights = cotangents(output) if backward else []
+    return Result(output, gradients(output, inputs, weights))
+
+
+def forward(form: Form, inputs: Inputs) -> Any:
+    """The output of a form."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Converting a tensor with requires_grad")
-        output = form.run(*inputs)
+        return form.run(*inputs)
+
+
+def cotangents(output: Any) -> list[Tensor]:
+    """Weights of each tensor of an output that can be differentiated."""
+    return [cotangent(tensor) for tensor in _tree.tensors(output) if tensor.requires_grad]
+
+
+def gradients(output: Any, inputs: Inputs, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
+    """Of the inputs that require one; all None without weights."""
     wanted = [tensor for tensor in _tree.tensors(inputs) if tensor.requires_grad]
+    if not wanted or not weights:
+        return tuple(None for _ in wanted)
     outputs = [tensor for tensor in _tree.tensors(output) if tensor.requires_grad]
-    if not backward or not wanted or not outputs:
-        return Result(output, tuple(None for _ in wanted))
-    found = torch.autograd.grad(
-        outputs, wanted, [cotangent(tensor) for tensor in outputs], allow_unused=True
-    )
-    return Result(output, tuple(found))
+    return tuple(torch.autograd.grad(outputs, wanted, weights, allow_unused=True))
 
 
 def cotangent(tensor: Tensor) -> Tensor:

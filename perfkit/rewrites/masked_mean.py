@@ -19,9 +19,10 @@ Exact or approximate
 
 Hazards
     `(x * mask).sum() / mask.sum()` turns an infinity or NaN outside the mask into NaN: 0 times
-    infinity. An empty mask is NaN in what was found; `Empty.ZERO` makes it 0 with gradient 0, which
-    hides batches without a target: decide. Under distributed training a mean of means weighs ranks
-    with few elements too much, with or without this rewrite.
+    infinity. `x[rows]` with a mask of whole rows takes rows, while a mask here is aligned with the
+    last dimension: write `rows.unsqueeze(1)`. An empty mask is NaN in what was found; `Empty.ZERO`
+    makes it 0 with gradient 0, which hides batches without a target: decide. Under distributed
+    training a mean of means weighs ranks with few elements too much, with or without this rewrite.
 
 Your own inputs
     `x`: floating point. `mask`: bool, of the same shape. `dim`: the dimension to reduce, or left out

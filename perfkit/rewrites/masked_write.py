@@ -30,9 +30,10 @@ Hazards
     other elements (no softmax, no batch statistics).
 
 Your own inputs
-    `x`: any shape. `mask`: bool, of the shape of `x` or of its leading dimensions. `value`: a number, a tensor of the shape of `x`, the name of a function of
-    torch ("sqrt", "log", "relu", ...), or the weights of a two-layer network of whole rows, a
-    dictionary of `inner` and `outer`, [D, F] each. `safe`: 1 if left out. `capacity`: 0 if left out.
+    `x`: any shape. `mask`: bool, of the shape of `x` or of its leading dimensions. `value`: a number,
+    a tensor of the shape of `x`, the name of a function of torch ("sqrt", "log", "relu", ...), or the
+    weights of a two-layer network of whole rows, a dictionary of `inner` and `outer`, [D, F] each.
+    `safe`: 1 if left out. `capacity`: 0 if left out.
 """
 
 from __future__ import annotations

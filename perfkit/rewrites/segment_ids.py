@@ -6,8 +6,8 @@ What it replaces
     program almost always knows the sum: it is the row count of the tensor that the ids go with.
 
 Why it is faster
-    With `output_size=` nothing is read: two synchronisations less per call, and no launch lost to
-    the bubbles after them. The arithmetic stays the same.
+    With `output_size=` nothing is read: two synchronisations less per call, and the
+    device does not run dry after them. The arithmetic stays the same.
 
 When it wins, and when not
     `repeat_interleave` with `output_size=` wherever the size is known; that is the whole change.
@@ -20,8 +20,8 @@ Exact or approximate
     Exact: the same integers.
 
 Hazards
-    A wrong `output_size` raises on a CPU and writes past the end or leaves garbage on CUDA; pass the
-    row count of the very tensor that the ids index. Writing 1 at each start instead of adding it
+    A wrong `output_size` raises on a CPU; on CUDA nothing checks it, and what comes out is wrong: pass
+    the row count of the very tensor that the ids index. Writing 1 at each start instead of adding it
     merges empty segments into their neighbour (a trap that the proof refuses).
 
 Your own inputs

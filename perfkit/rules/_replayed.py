@@ -7,10 +7,10 @@ The rule then keeps its own estimate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from perfkit.analysis.sync_points import SyncPoint, sync_points
+from perfkit.analysis.sync_points import SyncPoint
 from perfkit.analysis.trace_graph import TraceGraph
 from perfkit.analysis.trace_reading import trace_reading
 from perfkit.analysis.what_if import Captured, Edit, HostFaster, WithoutWaits
@@ -26,7 +26,6 @@ from perfkit.base.errors import NotObservable
 from perfkit.model.diagnosis import Outcome, Saving
 from perfkit.model.events import Events
 from perfkit.model.run import Run
-from perfkit.rules import _places
 from perfkit.rules._trace_waits import waits_of
 
 WITHOUT_WAIT = "replayed from the trace without the wait (what-if)"
@@ -98,8 +97,14 @@ def _range(
     return Saving(least, middle.likely_ns, most, method)
 
 
-def together(run: Run, outcomes: Iterable[Outcome]) -> Question | None:
-    """One joint edit for all findings whose savings were replayed; None for fewer than two."""
+def together(
+    run: Run, outcomes: Iterable[Outcome], rule_of: Mapping[SyncPoint, str]
+) -> Question | None:
+    """One joint edit for all findings whose savings were replayed; None for fewer than two.
+
+    Args:
+        rule_of: the rule in whose saving each sync point is counted.
+    """
     found = graph_of(run)
     replayed = [
         (outcome.rule, finding)
@@ -112,14 +117,10 @@ def together(run: Run, outcomes: Iterable[Outcome]) -> Question | None:
     edits: list[Edit] = []
     rules = {rule for rule, finding in replayed if finding.saving.method == WITHOUT_WAIT}  # type: ignore[union-attr]
     if rules:
-        wanted = [p for p in sync_points(run) if _rule_of(p) in rules]
+        wanted = [point for point, rule in rule_of.items() if rule in rules]
         edits.append(WithoutWaits(wait_rows(found, waits_of(run, wanted))))
     kinds = {str(finding.evidence.get("kinds")) for _, finding in replayed}
     for kind in (LOADING, LAUNCHING):
         if kind in kinds:
             edits += _likely(found, kind)
     return Question(TOGETHER, tuple(edits))
-
-
-def _rule_of(point: SyncPoint) -> str:
-    return "blocking-copies" if _places.is_copy(point) else "host-wait-in-step"

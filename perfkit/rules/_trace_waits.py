@@ -22,7 +22,7 @@ _NOT_TELLING = ("ProfilerStep#", "enumerate(DataLoader)")
 
 
 def waits_of(run: Run, points: Sequence[SyncPoint]) -> list[WaitCost]:
-    """The trace's waits of these points: by place, and by kind where all of a kind have one place.
+    """The trace's waits of these points: by place, and by kind where all of a kind are among them.
 
     A capture of our own knows places from another step than the traced one, which has no stacks.
     """
@@ -34,7 +34,7 @@ def waits_of(run: Run, points: Sequence[SyncPoint]) -> list[WaitCost]:
         return found
     kinds = {(point.kind, point.direction) for point in points}
     places = {p.site for p in sync_points(run) if p.site and (p.kind, p.direction) in kinds}
-    if len(places) != 1:
+    if not places or not places <= {point.site for point in points}:
         return []
     every = trace_reading(run.events).waits
     return [cost for cost in every if (cost.wait.kind, cost.wait.direction) in kinds]

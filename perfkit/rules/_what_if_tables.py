@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from perfkit.analysis.critical_path import critical_path_table
 from perfkit.analysis.path_segments import segments, segments_table
+from perfkit.analysis.sync_points import SyncPoint
 from perfkit.analysis.trace_graph import TraceGraph, replay_table
 from perfkit.analysis.trace_reading import trace_reading
 from perfkit.analysis.what_if_rows import TOGETHER, questions, what_if_rows
@@ -15,7 +16,7 @@ from perfkit.model.diagnosis import Outcome
 from perfkit.model.events import Events
 from perfkit.model.run import Run
 from perfkit.model.table import Table
-from perfkit.rules import _replayed
+from perfkit.rules import _claims, _replayed
 
 _SEGMENTS = 20
 
@@ -34,7 +35,7 @@ def what_if_tables(run: Run, outcomes: Iterable[Outcome]) -> dict[str, Table]:
     }
     if found.withheld is None:
         assert isinstance(run.events, Events)
-        joint = _replayed.together(run, outcomes)
+        joint = _replayed.together(run, outcomes, _rule_of(run))
         asked = questions(found, trace_reading(run.events).waits)
         tables["what_if"] = what_if_rows(found, (*asked, *([joint] if joint else [])))
     return tables
@@ -75,3 +76,10 @@ def _graph(run: Run) -> TraceGraph | None:
         return trace_reading(run.events).graph
     except NotObservable:
         return None
+
+
+def _rule_of(run: Run) -> dict[SyncPoint, str]:
+    try:
+        return _claims.owners(run)
+    except NotObservable:
+        return {}

@@ -4,7 +4,8 @@ What it does
     Lists every line that copies whole tensors between host and device and makes Python wait for
     it: `.to(device)` and `.cuda()` from ordinary memory, `torch.tensor(data, device="cuda")`,
     `.cpu()`, `.numpy()`. It also lists `non_blocking=True` from memory that is not pinned, which
-    waits while the driver stages the data.
+    waits while the driver stages the data. Lines that another rule speaks for are listed as part of
+    its finding.
 
 Why it hurts
     A blocking copy is a synchronisation plus a transfer: nothing is queued meanwhile. Many small
@@ -22,12 +23,11 @@ When not to act
 
 from __future__ import annotations
 
-from perfkit.analysis.sync_costs import step_limit
 from perfkit.analysis.sync_points import SyncPoint, sync_points
 from perfkit.base import units
 from perfkit.model.diagnosis import Finding
 from perfkit.model.run import Run
-from perfkit.rules import _places, _replayed
+from perfkit.rules import _claims, _places
 from perfkit.rules._engine import Looked
 from perfkit.rules._trace_waits import trace_evidence
 
@@ -41,12 +41,12 @@ def blocking_copies(run: Run) -> Looked:
         NotObservable: no step was watched.
     """
     copies = [point for point in sync_points(run) if _places.is_copy(point)]
-    limit = step_limit(run)
-    findings = tuple(_finding(points, run, limit) for points in _places.by_place(copies))
+    lines = _claims.by_line(copies, _claims.parts(run))
+    findings = tuple(_finding(points, run, owner) for points, owner in lines)
     return Looked(_places.watched(run), findings)
 
 
-def _finding(points: list[SyncPoint], run: Run, limit_ns: int | None) -> Finding:
+def _finding(points: list[SyncPoint], run: Run, owner: str | None) -> Finding:
     main = points[0]
     count = units.count(round(_places.per_step(points), 1))
     noun = "copy" if count == "1" else "copies"
@@ -60,8 +60,9 @@ def _finding(points: list[SyncPoint], run: Run, limit_ns: int | None) -> Finding
             "direction": main.direction,
             **_places.evidence(points),
             **trace_evidence(run, points),
+            **({_claims.PART_OF: owner} if owner else {}),
         },
-        saving=_replayed.without_waits(run, points) or _places.saving(points, limit_ns),
+        saving=None if owner else _claims.saving(run, points),
         fix=_places.advice(points),
         rewrite=_places.rewrite(points),
         confidence=_places.confidence(points, run),

@@ -4,7 +4,8 @@ What it does
     Lists every line that makes Python wait until the device has finished: reading a value
     (`.item()`, `if tensor:`, `float(loss)`), asking for a data-dependent size (`nonzero`,
     `x[mask]`, `repeat_interleave` without `output_size`), or synchronising outright. Whole-tensor
-    copies are judged by `blocking_copies`.
+    copies are judged by `blocking_copies`. Lines that are one problem together, such as an expert
+    loop, are judged by its own rule: here they are listed as part of it.
 
 Why it hurts
     The device runs ahead of Python as long as Python only queues work. A wait empties that queue:
@@ -28,12 +29,11 @@ When not to act
 
 from __future__ import annotations
 
-from perfkit.analysis.sync_costs import step_limit
 from perfkit.analysis.sync_points import SyncPoint, sync_points
 from perfkit.base import units
 from perfkit.model.diagnosis import Finding
 from perfkit.model.run import Run
-from perfkit.rules import _places, _replayed
+from perfkit.rules import _claims, _places
 from perfkit.rules._engine import Looked
 from perfkit.rules._trace_waits import told, trace_evidence
 
@@ -45,22 +45,24 @@ def host_wait_in_step(run: Run) -> Looked:
         NotObservable: no step was watched.
     """
     waits = [point for point in sync_points(run) if not _places.is_copy(point)]
-    limit = step_limit(run)
-    findings = tuple(_finding(points, run, limit) for points in _places.by_place(waits))
+    lines = _claims.by_line(waits, _claims.parts(run))
+    findings = tuple(_finding(points, run, owner) for points, owner in lines)
     return Looked(_places.watched(run), findings)
 
 
-def _finding(points: list[SyncPoint], run: Run, limit_ns: int | None) -> Finding:
+def _finding(points: list[SyncPoint], run: Run, owner: str | None) -> Finding:
     site = points[0].site
     count = units.count(round(_places.per_step(points), 1))
     times = "once" if count == "1" else f"{count} times"
     evidence = {**_places.evidence(points), **trace_evidence(run, points)}
+    if owner:
+        evidence[_claims.PART_OF] = owner
     return Finding(
         title=f"The host waits for the device {times} per step{told(evidence)}",
         place=site,
         code=_places.code_at(site),
         evidence=evidence,
-        saving=_replayed.without_waits(run, points) or _places.saving(points, limit_ns),
+        saving=None if owner else _claims.saving(run, points),
         fix=_places.advice(points),
         rewrite=_places.rewrite(points),
         confidence=_places.confidence(points, run),

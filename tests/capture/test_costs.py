@@ -202,6 +202,38 @@ def test_a_compiled_program_is_not_run_uncompiled(monkeypatch: pytest.MonkeyPatc
     assert [gap.what for gap in recorder.gaps()] == ["FLOPs and bytes of operators"]
 
 
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.inference_mode])
+def test_on_a_real_device_a_mode_of_our_own_sees_the_leaves(
+    monkeypatch: pytest.MonkeyPatch, mode: Callable[[], object]
+) -> None:
+    monkeypatch.setattr(costs_module, "_on_cuda", lambda value: isinstance(value, Tensor))
+    monkeypatch.setattr(costs_module, "_compiles", lambda: False)
+    recorder = CostRecorder(Evidence())
+    model, x = nn.Linear(3, 4), torch.ones(2, 3)
+    recorder.begin("cuda", None)
+    with mode():  # type: ignore[attr-defined]
+        model(x).softmax(-1)
+    recorder.end(counts=True)
+    assert [(row.op, row.module) for row in recorder.rows()] == [
+        ("aten::addmm", "Linear"),
+        ("aten::_softmax", None),
+    ]
+    model(x)
+    assert sum(row.calls for row in recorder.rows()) == 2, "nothing stays behind"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_cuda_forward_and_backward_are_costed_with_their_modules() -> None:
+    model, x = nn.Linear(3, 4).cuda(), torch.ones(2, 3, device="cuda")
+    recorder = CostRecorder(Evidence())
+    recorder.begin("cuda", None)
+    model(x).sum().backward()
+    recorder.end(counts=True)
+    products = [(row.op, row.module) for row in recorder.rows() if row.unit == "matmul"]
+    assert products == [("aten::addmm", "Linear"), ("aten::mm", "Linear")]
+
+
 def test_no_peaks_without_costs() -> None:
     assert CostRecorder(Evidence()).peaks("cpu") is None
 

@@ -13,8 +13,8 @@ from perfkit.base.errors import NotObservable
 from perfkit.capture import _peak_figures, peaks
 from perfkit.capture._peak_figures import last_level_cache
 from perfkit.capture._peak_timing import best_seconds, host_ns
-from perfkit.capture.peaks import cache_folder, cached_here, measured_here
-from perfkit.model.peaks import Peak
+from perfkit.capture.peaks import better, cache_folder, cached_here, measured_here
+from perfkit.model.peaks import Peak, Peaks
 
 CPU = torch.device("cpu")
 
@@ -24,6 +24,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Small sizes, a cache of its own, and a list that grows with each measurement."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(peaks, "BUDGET_S", 0.0)
+    monkeypatch.setattr(peaks, "PASSES", 1)
     monkeypatch.setattr(_peak_figures, "_SIZES", {"cpu": (32, 64), "cuda": (1024,)})
     monkeypatch.setattr(_peak_figures, "array_bytes", lambda device: 2**20)
     measured: list[str] = []
@@ -120,6 +121,16 @@ def test_a_cache_that_cannot_be_written_does_not_stop_the_measurement(
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     assert measured_here("cpu").bandwidth is not None
     assert cached_here("cpu") is None
+
+
+def test_of_two_measurements_each_figure_keeps_the_better_one() -> None:
+    slow, fast = (Peak(value, "measured", "") for value in (1.0, 2.0))
+    first = Peaks("a GPU", {"float16": fast, "int8": slow}, bandwidth=slow, launch_ns=fast)
+    second = Peaks("a GPU", {"float16": slow}, bandwidth=fast, launch_ns=slow, sync_ns=fast)
+    both = Peaks(
+        "a GPU", {"float16": fast, "int8": slow}, bandwidth=fast, launch_ns=slow, sync_ns=fast
+    )
+    assert better(first, second) == better(second, first) == both
 
 
 def test_a_relative_cache_folder_is_ignored() -> None:

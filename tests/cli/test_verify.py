@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import torch
@@ -50,6 +51,116 @@ def test_a_proof_that_does_not_hold_ends_with_three(monkeypatch):
     assert "does not hold" in result.output
 
 
+def test_what_the_numbers_are_and_which_form_to_use_is_said_in_words():
+    result = run("--case", "50 segments")
+    assert result.output.startswith("CPU time per call, on one thread: forward and backward")
+    assert "Ratio: time of found over that of the form." in result.output
+    (told,) = (line for line in result.output.splitlines() if line.startswith("use "))
+    assert re.fullmatch(r"use output_size: [0-9.]+x here.*, 2 → 0 syncs; proven equal", told)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_long_reasons_stand_below_the_table(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    arguments = ["masked_write", "--case", "half of a million", "--rounds", "1"]
+    lines = CliRunner().invoke(command, arguments).output.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert "  rows: needs a function of whole rows and a capacity" in lines
+
+
+def test_an_approximate_form_is_not_called_equal(tmp_path):
+    arguments = ["mixed_precision_islands", "--rounds", "1"]
+    output = CliRunner().invoke(command, arguments).output
+    assert "bfloat16: largest error of any token, relative" in output
+    assert "; approximate (largest error" in output
+    assert "equal" not in output
+
+
+def captured(tmp_path, inputs):
+    torch.save(inputs, tmp_path / "captured.pt")
+    return tmp_path / "captured.pt"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        ((torch.tensor([0, 3]),), "1 value: missing a required argument: 'rows'"),
+        ({"offsets": torch.tensor([0, 3]), "n": 3}, "a dictionary of offsets, n"),
+        (([0, 3], 3), "offsets is a list, not Tensor"),
+        ((torch.tensor([0, 3]), 3.5), "rows is a float, not int"),
+        ((torch.tensor([0, 3, 2]), 2), "the found code itself raises RuntimeError"),
+    ],
+)
+def test_wrong_inputs_are_told_with_what_to_save(tmp_path, inputs, told):
+    error = run("--inputs", captured(tmp_path, inputs)).exception
+    assert isinstance(error, PerfkitError)
+    assert told in str(error)
+    assert "(offsets, rows), in this order or as a dictionary" in str(error)
+
+
+def test_inputs_of_another_rewrite_are_a_mistake_and_no_traceback(tmp_path):
+    mine = captured(tmp_path, (torch.randn(100, 3),))
+    error = CliRunner().invoke(command, ["moe_dispatch", "--inputs", str(mine)]).exception
+    assert "(x, weights, chosen, experts, [activation])" in str(error)
+
+
+def test_a_form_that_raises_where_the_found_code_does_not_is_not_equal(tmp_path):
+    result = run("--inputs", captured(tmp_path, (torch.tensor([0, 3, 7]), 5)))
+    assert result.exit_code == 3
+    assert "output_size does not hold on your inputs: raises RuntimeError" in result.output
+
+
+def test_inputs_keep_their_own_dtype(tmp_path):
+    x = torch.randn(4, 5, dtype=torch.bfloat16)
+    mine = captured(tmp_path, {"x": x, "mask": x > 0})
+    arguments = ["masked_mean", "--inputs", str(mine), "--rounds", "1"]
+    assert "forward and backward, bfloat16" in CliRunner().invoke(command, arguments).output
+
+
+DRAFTER = """
+from perfkit.rewrites.branch_drafting._decoder import drawn_decoder
+import torch
+def inputs():
+    return drawn_decoder(20, 8, 1, 2, 30, 0), torch.tensor([[1, 2, 3]]), 2, 3
+"""
+
+
+def drafting(tmp_path, text, name="mine.py"):
+    (tmp_path / name).write_text(text)
+    arguments = ["branch_drafting", "--inputs", str(tmp_path / name), "--rounds", "1"]
+    return CliRunner().invoke(command, arguments)
+
+
+def test_what_no_file_can_hold_comes_from_python(tmp_path):
+    result = drafting(tmp_path, DRAFTER)
+    assert result.exit_code == 0, result.output
+    assert "proven equal" in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "KeyError: 'inputs'"),
+        ("def inputs():\n    return 1 / 0", "mine.py:2 raises ZeroDivisionError"),
+        ("def inputs(:", "SyntaxError"),
+        ("def inputs():\n    return (1,)", "missing a required argument: 'prompt'"),
+        ("def inputs():\n    return 1, 2, 3, 4", "the found code itself raises AttributeError"),
+    ],
+)
+def test_python_that_gives_no_inputs_is_told(tmp_path, text, told):
+    error = drafting(tmp_path, text).exception
+    assert isinstance(error, PerfkitError)
+    assert told in str(error)
+
+
+def test_a_file_of_classes_says_which_and_what_can_be_saved(tmp_path):
+    mine = captured(tmp_path, (slice(1), 2))
+    error = run("--inputs", mine).exception
+    assert isinstance(error, PerfkitError)
+    assert "slice" in str(error)
+    assert "tensors, numbers, text" in str(error)
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"no tensors", b"PK\x03\x04 half a zip"], ids=["empty", "text", "cut"]
 )
@@ -66,7 +177,7 @@ def test_a_file_with_something_else_says_what_is_wanted(tmp_path):
     torch.save(7, bad)
     result = run("--inputs", bad)
     assert isinstance(result.exception, PerfkitError)
-    assert "holds a int" in str(result.exception)
+    assert "holds an int" in str(result.exception)
 
 
 @pytest.mark.parametrize(

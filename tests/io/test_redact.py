@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from perfkit.io.chrome import read_trace
 from perfkit.io.redact import Pseudonyms, redact_diagnosis, redact_run, redact_trace
+from perfkit.model.costs import OpCost
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.run import Gap, Run
 from perfkit.model.syncs import Frame
@@ -291,3 +292,16 @@ def test_samples_keep_their_values_and_lose_what_names_a_machine() -> None:
     assert found.identity == {"name": "H100"}
     assert found.series["power"].values.tolist() == [1.0]
     assert len(found.unavailable) == 1
+
+
+def test_costs_keep_their_numbers_and_shapes_and_lose_names_and_paths() -> None:
+    cost = OpCost(
+        "aten::mm", "f32[2,3] x f32[3,4]", 2, 48, 24, 32, "matmul", "float32",
+        module="AcmeRanker.secret_tower", region="acme_loss",
+        place=Frame("/home/ada/acme/model.py", 7, "acme_forward"),
+    )  # fmt: skip
+    (found,) = redact_run(Run("r", costs=(cost,)), Pseudonyms()).costs
+    assert (found.flops, found.nbytes, found.signature) == (48, 56, "f32[2,3] x f32[3,4]")
+    assert found.place is not None
+    assert found.place.line == 7
+    assert not any(word in str(found).lower() for word in ("acme", "secret", "ada"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from perfkit.model.costs import OpCost
 from perfkit.model.run import Run
 from perfkit.report.html import render
 from perfkit.rules import _engine, diagnose
@@ -152,3 +153,19 @@ def test_links_jump_and_the_keyboard_reaches_everything(
     opened.page.locator("summary").focus()
     opened.page.keyboard.press("Enter")
     assert opened.page.locator("details table").is_visible()
+
+
+def test_the_roofline_draws_and_fits(browser: sync_api.Browser, tmp_path: Path) -> None:
+    costs = tuple(
+        OpCost("aten::mm", f"f32[{n},64] x f32[64,{n}]", n, 9**n, 8**n, 8**n, "matmul", "float32",
+               host_ns=7**n, module="<b>M</b>")
+        for n in range(4, 9)
+    )  # fmt: skip
+    run = replace(ctr_run(), costs=(*costs, OpCost("x::y", "", 1, unknown="odd", host_ns=9)),
+                  costed_steps=1)  # fmt: skip
+    opened = _open(browser, run, tmp_path, viewport={"width": 390, "height": 800}, offline=True)
+    opened.page.wait_for_selector("#chart-roofline svg .points path")
+    assert opened.page.locator("#chart-roofline .points path").count() >= len(costs)
+    assert opened.page.locator("#chart-floor svg .bars path").count() > 3
+    _assert_quiet(opened)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == 390

@@ -9,9 +9,9 @@ import pytest
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.run import Run
 from perfkit.model.syncs import Frame
-from perfkit.report.blocks import Block, Figure, Grid
+from perfkit.report.blocks import Block, Figure, Grid, Text
 from perfkit.report.html import render
-from perfkit.report.sections import floor, roofline
+from perfkit.report.sections import floor, roofline, verdict
 from perfkit.report.sections._roofline_figures import rate
 from perfkit.report.sections.floor import percent
 from perfkit.report.sections.roofline import flops
@@ -137,3 +137,11 @@ def test_percentages_of_a_floor(value, shown) -> None:
 def test_rates_and_flops_for_people() -> None:
     assert (rate(989e12), rate(4.4e10), rate(12.0)) == ("989 TFLOP/s", "44 GFLOP/s", "12 FLOP/s")
     assert (flops(2.5e9), flops(0), flops(None)) == ("2.5 GFLOP", "0", "–")
+
+
+def test_the_first_screen_says_what_limits_the_step() -> None:
+    texts = [part.text for part in made(verdict, judged()).parts if isinstance(part, Text)]
+    assert texts[0].startswith("Limited by: ")
+    assert "NVIDIA H200 SXM (predicted)" in texts[0]
+    without = made(verdict, diagnose(ctr_run(), _engine.outcome)).parts
+    assert not any("Limited by" in part.text for part in without if isinstance(part, Text))

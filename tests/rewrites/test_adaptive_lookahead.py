@@ -108,7 +108,7 @@ def test_branches_are_added_where_the_second_choice_is_often_right_and_only_ther
 
 
 def test_counts_of_ones_own_become_inputs():
-    runs, costs, longest = REWRITE.adopt(([3, 0, 2], 0.2, 8))
+    runs, costs, longest = REWRITE.adopt([3, 0, 2], 0.2, 8)
     assert adaptive(runs, costs, longest).tolist()[0] == 4
     assert costs.draft == 0.2
 

@@ -28,7 +28,7 @@ drafts = st.integers(0, 4).flatmap(
 @settings(deadline=None)
 @given(drafts=drafts, table=tables)
 def test_any_drafts_and_table_give_the_ids_of_the_found_code(drafts, table):
-    inputs = REWRITE.adopt((torch.tensor([drafts], dtype=torch.int64), torch.tensor(table)))
+    inputs = REWRITE.adopt(torch.tensor([drafts], dtype=torch.int64), torch.tensor(table))
     right = found(*inputs)
     for mine in (draft_alignment(*inputs[:2]), by_one_read(*inputs)):
         assert torch.equal(mine.ids, right.ids)

@@ -143,7 +143,7 @@ def test_a_policy_applied_on_the_host_leaves_one_device_operator():
 
 def test_saved_inputs_are_adopted():
     slots = {"a": (torch.tensor([1]), torch.tensor([0, 1]))}
-    inputs = REWRITE.adopt((table(), slots, "modulo"))
+    inputs = REWRITE.adopt(table(), slots, "modulo")
     assert inputs[2] is IdPolicy.MODULO
     assert torch.equal(REWRITE.reference.run(*inputs), REWRITE.forms[0].run(*inputs))
 

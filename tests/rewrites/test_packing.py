@@ -60,5 +60,5 @@ def test_no_form_waits_and_the_indices_are_copied_once(form):
 
 def test_saved_inputs_are_adopted():
     x, lengths, network = REWRITE.case("ragged").make(0)
-    adopted = REWRITE.adopt((x, lengths.tolist(), network))
+    adopted = REWRITE.adopt(x, lengths.tolist(), network)
     assert torch.equal(REWRITE.forms[0].run(*adopted), REWRITE.forms[0].run(x, lengths, network))

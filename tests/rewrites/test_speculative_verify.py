@@ -78,7 +78,7 @@ def test_the_form_for_a_cpu_is_chosen_there_for_greedy_claims_only():
 def test_saved_tensors_become_claims_by_their_number():
     greedy, sampled = _cases.greedy_claim(2, 2, 4, 1.0, 0), _cases.sampled_claim(2, 2, 4, 0.5, 0)
     for claim in (greedy, sampled):
-        (adopted,) = REWRITE.adopt(tuple(vars(claim).values()))
+        (adopted,) = REWRITE.adopt(*vars(claim).values())
         assert type(adopted) is type(claim)
         assert same(adopted, claim)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perfkit.model.diagnosis import Diagnosis, Finding
 from perfkit.report import _words
-from perfkit.report._findings import Ranked, ranked
+from perfkit.report._findings import Ranked, is_part, ranked
 from perfkit.report.blocks import Card, Part, Text
 
 LIMIT = 25
@@ -13,7 +13,8 @@ _CONFIDENCE = {"certain": "certain", "likely": "likely", "low": "low confidence"
 
 def card_parts(diagnosis: Diagnosis, rules: frozenset[str], rest: str) -> list[Part]:
     """How the costs are known, the ranked cards of `rules`, and where the others are (`rest`)."""
-    mine = [item for item in ranked(diagnosis) if item.rule in rules]
+    every = [item for item in ranked(diagnosis) if item.rule in rules]
+    mine = [item for item in every if not is_part(item.finding)]
     parts: list[Part] = []
     ways = dict.fromkeys(item.finding.saving.method for item in mine if item.finding.saving)
     if ways:
@@ -21,7 +22,19 @@ def card_parts(diagnosis: Diagnosis, rules: frozenset[str], rest: str) -> list[P
     parts += [_card(item, diagnosis) for item in mine[:LIMIT]]
     if len(mine) > LIMIT:
         parts.append(Text(f"{len(mine) - LIMIT} more are {rest}."))
-    return parts
+    return [*parts, *_parts_of_others(every)]
+
+
+def _parts_of_others(items: list[Ranked]) -> list[Part]:
+    """A sentence per finding that speaks for some of these lines."""
+    owned: dict[str, list[str]] = {}
+    for item in items:
+        if is_part(item.finding):
+            owned.setdefault(str(item.finding.evidence["part_of"]), []).append(item.where)
+    return [
+        Text(f"Part of {owner}, and counted there: {', '.join(dict.fromkeys(places))}.")
+        for owner, places in owned.items()
+    ]
 
 
 def _card(item: Ranked, diagnosis: Diagnosis) -> Card:
@@ -71,13 +84,16 @@ def _facts(finding: Finding) -> tuple[tuple[str, str], ...]:
     if evidence.get("ns_per_launch") is not None:
         facts.append(("Time per launch", f"{_words.duration(evidence['ns_per_launch'])} here"))
     for key, label in (
+        ("lines", "Lines, per step"),
+        ("operators_in_loop", "Operators in the loop"),
         ("most_called", "Most called"),
         ("caller", "Called from"),
         ("inside", "Inside"),
         ("stack", "Reached by"),
     ):
         if evidence.get(key):
-            facts.append((label, str(evidence[key])))
+            value = evidence[key]
+            facts.append((label, value if isinstance(value, str) else _words.per_step(value)))
     if finding.rewrite:
         facts.append(("Ready rewrite", f"perfkit rewrites {finding.rewrite}"))
     return tuple(facts)

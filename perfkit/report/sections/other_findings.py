@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from perfkit.model.diagnosis import Diagnosis
+from perfkit.report._findings import grouping
 from perfkit.report.blocks import Block
 from perfkit.report.sections import copies, sync_points
 from perfkit.report.sections._cards import card_parts
@@ -13,6 +14,7 @@ ORDER = 35
 def section(diagnosis: Diagnosis) -> Block | None:
     """Silent when no other rule found anything."""
     rules = frozenset(o.rule for o in diagnosis.outcomes) - copies.RULES - sync_points.RULES
+    rules -= grouping(diagnosis)
     parts = card_parts(diagnosis, rules, "in diagnosis.json")
     if not parts:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.table import Cell as Value
 from perfkit.report import _words
+from perfkit.report._findings import grouping
 from perfkit.report._text import short_names
 from perfkit.report.blocks import Block, Cell, Grid, Head, Text, capped
 from perfkit.report.sections._cards import card_parts
@@ -19,7 +20,7 @@ def section(diagnosis: Diagnosis) -> Block | None:
     outcome = next((o for o in diagnosis.outcomes if o.rule in RULES), None)
     if outcome is None or outcome.state not in ("found", "clear"):
         return None
-    parts = card_parts(diagnosis, RULES, "in the table below")
+    parts = card_parts(diagnosis, RULES | grouping(diagnosis), "in the table below")
     if not parts:
         parts.append(Text(f"No line makes the host wait ({outcome.reason})."))
     table = diagnosis.tables.get("sync_points")

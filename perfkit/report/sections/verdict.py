@@ -5,7 +5,7 @@ from __future__ import annotations
 from perfkit.base import units
 from perfkit.model.diagnosis import Diagnosis, Finding
 from perfkit.report import _words
-from perfkit.report._findings import Ranked, ranked
+from perfkit.report._findings import Ranked, is_part, ranked
 from perfkit.report.blocks import Block, Cell, Grid, Head, Hero, Text, Tile, capped
 from perfkit.report.sections._rank_tiles import rank_tiles
 
@@ -17,10 +17,12 @@ def section(diagnosis: Diagnosis) -> Block:
     """The verdict, its numbers, the worst lines and what all of it stands on."""
     verdict = diagnosis.verdict
     hero = Hero(verdict.what, verdict.why, verdict.next, _tiles(diagnosis))
-    found = ranked(diagnosis)
+    found = [item for item in ranked(diagnosis) if not is_part(item.finding)]
     coverage = Text(_words.coverage_line(diagnosis) + ".")
-    parts = (hero, _sites(found, diagnosis), coverage) if found else (hero, coverage)
-    return Block("verdict", "Verdict", parts)
+    limit = diagnosis.facts.get("limited by")
+    told = (Text(f"Limited by: {limit}."),) if limit else ()
+    sites = (_sites(found, diagnosis),) if found else ()
+    return Block("verdict", "Verdict", (hero, *told, *sites, coverage))
 
 
 def _tiles(diagnosis: Diagnosis) -> tuple[Tile, ...]:
@@ -41,7 +43,8 @@ def _tiles(diagnosis: Diagnosis) -> tuple[Tile, ...]:
     joint = _joint(diagnosis)
     if joint is not None:
         return (*tiles, joint)
-    waste = _words.total([f for rule, f in diagnosis.findings() if rule in _words.RULES])
+    waits = [f for r, f in diagnosis.findings() if r in _words.RULES or f.evidence.get("lines")]
+    waste = _words.total(waits)
     if waste:
         label = f"estimated cost{_words.on_device(diagnosis)}, per step"
         tiles.append(Tile(label, _words.likely(waste), f"range {_words.span(waste)}"))

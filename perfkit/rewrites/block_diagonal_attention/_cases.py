@@ -59,8 +59,8 @@ def drawn(
 ) -> Case:
     """Log-normal lengths (sigma 1.2), 4 heads of 32; `asking` is the share of rows that are queries.
 
-    Timed, and proven by benchmarks and `perfkit verify` only: the found code in float64 takes
-    gigabytes at these sizes, with gradients at most of them too many.
+    The contract tests leave its proof to benchmarks and `perfkit verify`: the found code in float64
+    takes a gigabyte at these sizes, and several with `gradients`.
     """
 
     def make(seed: int) -> Inputs:

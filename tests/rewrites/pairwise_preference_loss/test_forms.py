@@ -24,8 +24,8 @@ def test_inputs_are_adopted_by_name_or_in_order():
     names = ("scores", "positions", "lods", "token_losses", "sample_of_context", "tokens")
     by_name = dict(zip(names, inputs, strict=True)) | {"geometry": geometry, "config": config}
     by_name["sample_of_context"] = torch.tensor(inputs[4])
-    assert adopt(by_name)[4] == inputs[4]
-    assert adopt([*inputs, geometry, config]) == (*inputs, geometry, config)
+    assert adopt(**by_name)[4] == inputs[4]
+    assert adopt(*inputs, geometry, config) == (*inputs, geometry, config)
 
 
 @pytest.mark.parametrize("form", [f for f in REWRITE.forms if not f.exact], ids=lambda f: f.name)

@@ -1,0 +1,243 @@
+"""`perfkit lint` against live evidence: what both find, what only one of them finds.
+
+Three corpora. `patterns`: the one-line patterns of `_patterns`, each read as a function of its own.
+`third_party`: the programs whose truth was written by reading them (`third_party/truth`), with
+`--python` naming an interpreter that has their packages. `workloads`: the programs shipped here, against
+what `perfkit profile` sees on the pretend device.
+
+The unit is a statement. Live sites are those that wait in a step or per request. A finding on a
+statement that waits, whenever, is right; one on a statement that ran and does not wait is wrong; one on
+a statement that no run reached is counted as not judged. Only warnings count: notes are not shown by
+default. Programs marked * were looked at while the checks were written; the others were not.
+
+    python benchmarks/lint_truth.py [--python PYTHON] [--lines DIR] [--details] [--json FILE] [CORPUS...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from third_party import HERE, located, packages_of, programs, rows, statement, truth
+
+from perfkit.lint._files import text_of
+from perfkit.lint._hooks import checks
+from perfkit.lint._run import lint_text
+from perfkit.lint._settings import Settings
+
+TUNED = ("hf_olmoe", "metric_learning", "pyg_gat", "recbole_dien", "torchmetrics_loop", "vector_quantize")
+WORKLOADS = ("perfkit.workloads.ctr", "perfkit.workloads.lens", "perfkit.workloads.lookahead")
+SYNCS = tuple(module.CODE for module in checks().values() if module.KIND is not None)
+LINES = HERE / "_lines.py"
+Place = tuple[str, int]
+
+IMPORTS = """\
+import contextlib, copy, io, math, pickle, threading, types
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+"""
+NAMES = """\
+cx, cy = torch.arange(4.0), torch.ones(4)
+cm, ci = torch.tensor([False, False, True, True]), torch.tensor([0, 2])
+ct, cf, cflag = torch.tensor(2), torch.tensor(0.5), torch.tensor(True)
+ca = torch.eye(4) * 2
+x, y, a = cx.to("cuda"), cy.to("cuda"), ca.to("cuda")
+m, i, t, f, flag = cm.to("cuda"), ci.to("cuda"), ct.to("cuda"), cf.to("cuda"), cflag.to("cuda")
+k = torch.tensor([1, 0, 3, 1], device="cuda")
+lst = [10, 20, 30, 40]
+"""
+"""What `_patterns.runner.PRELUDE` binds in a loop."""
+
+
+@dataclass
+class Score:
+    """One program; places are `file:line`."""
+
+    program: str
+    both: list[str] = field(default_factory=list)
+    lint_only: list[str] = field(default_factory=list)
+    live_only: list[str] = field(default_factory=list)
+    right: int = 0
+    not_judged: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        said = self.right + len(self.lint_only)
+        return self.right / said if said else None
+
+    @property
+    def recall(self) -> float | None:
+        live = len(self.both) + len(self.live_only)
+        return len(self.both) / live if live else None
+
+
+def found_in(file: str, settings: Settings) -> set[Place]:
+    """Statements that lint warns about."""
+    text = text_of(Path(file))
+    if not isinstance(text, str):
+        return set()
+    return {
+        (file, statement(file, finding.line))
+        for finding in lint_text(text, file, settings).findings
+        if finding.kind is not None and finding.level == "warning"
+    }
+
+
+def compared(
+    program: str, live: set[Place], waiting: set[Place], executed: dict[str, list[int]], files: Iterable[str]
+) -> Score:
+    """Set what lint says beside what a run showed."""
+    result = Score(program)
+    said: set[Place] = set()
+    for file in files:
+        said |= found_in(file, Settings(select=SYNCS))
+    told = {file for file, _ in said}
+    ran = {(file, statement(file, line)) for file in told for line in executed.get(file, ())}
+    result.both = named(said & live)
+    result.live_only = named(live - said)
+    result.lint_only = named({place for place in said - waiting if place in ran})
+    result.right = len(said & waiting)
+    result.not_judged = len(said - waiting - ran)
+    return result
+
+
+def named(places: set[Place]) -> list[str]:
+    return sorted(f"{'/'.join(Path(file).parts[-3:])}:{line}" for file, line in places)
+
+
+def lines_of(python: str, target: list[str], keep: Path) -> dict[str, list[int]]:
+    """Which lines a program runs; from a file of an earlier call where there is one."""
+    output = keep / f"{Path(target[-1]).stem}.json"
+    if not output.exists():
+        command = [python, str(LINES), str(output), *target]
+        subprocess.run(command, capture_output=True, cwd=keep, check=True, timeout=1800)
+    loaded: dict[str, list[int]] = json.loads(output.read_text())
+    return loaded
+
+
+def third_party(python: str, keep: Path, chosen: list[str]) -> Iterator[Score]:
+    packages = packages_of(python)
+    for program in chosen or programs():
+        known = truth(program)
+        executed = lines_of(python, [str(HERE / f"{program}.py")], keep)
+        entries = [(entry, located(entry, packages)) for entry in known["lines"] if entry["sync"]]
+        waiting = {place for _, place in entries if place}
+        live = {place for entry, place in entries if place and entry["when"] in ("step", "request")}
+        waiting |= {place for group in known["groups"] for e in group["also_at"] if (place := located(e, packages))}
+        yield compared(program, live, waiting, executed, sorted(executed))
+
+
+def workloads(keep: Path) -> Iterator[Score]:
+    for module in WORKLOADS:
+        executed = lines_of(sys.executable, ["-m", module], keep)
+        out = keep / f"run-{module.rpartition('.')[2]}"
+        if not (out / "diagnosis.json").exists():
+            command = [str(Path(sys.executable).with_name("perfkit")), "profile", "--device"]
+            command += ["pretend-cuda", "--no-report", "--out", str(out), "-m", module]
+            subprocess.run(command, capture_output=True, cwd=keep, check=True, timeout=1800)
+        diagnosis = json.loads((out / "diagnosis.json").read_text())
+        live = {
+            (row["file"], statement(row["file"], row["line"]))
+            for row in rows(diagnosis)
+            if row["line"] and row["file"] in executed and row["certain"]
+        }
+        yield compared(module, live, live, executed, sorted(executed))
+
+
+def patterns() -> Iterator[Score]:
+    """Every pattern as a function; its expectation is the live side."""
+    from _patterns import PATTERNS, SYNC_WARNING, applicable
+
+    score = Score("patterns")
+    for pattern in applicable((*PATTERNS, *SYNC_WARNING)):
+        if pattern.anywhere:
+            continue
+        text, line = as_program(pattern)
+        settings = Settings(select=SYNCS)
+        told = any(f.line == line for f in lint_text(text, "pattern.py", settings).findings)
+        waits = bool(pattern.expected)
+        score.right += told and waits
+        into = {(True, True): score.both, (True, False): score.lint_only, (False, True): score.live_only}
+        if (told, waits) in into:
+            into[told, waits].append(pattern.name)
+    yield score
+
+
+def as_program(pattern: Any) -> tuple[str, int]:
+    """A pattern inside a step, its names spelled out one by one, and the number of its line."""
+    marked = pattern.frame.replace("{line}", pattern.line + "  # HERE", 1)
+    body = "\n".join([NAMES, pattern.setup, marked]).splitlines()
+    text = "\n".join([IMPORTS, "", "def train_step():", *("    " + line for line in body), ""])
+    return text, next(n for n, line in enumerate(text.splitlines(), 1) if "# HERE" in line)
+
+
+def total(scores: list[Score], name: str) -> Score:
+    result = Score(name)
+    for one in scores:
+        result.right += one.right
+        result.not_judged += one.not_judged
+        for part in ("both", "lint_only", "live_only"):
+            getattr(result, part).extend(getattr(one, part))
+    return result
+
+
+def show(one: Score, details: bool) -> None:
+    rates = "".join(f"{rate:11.2f}" if rate is not None else f"{'-':>11}" for rate in (one.precision, one.recall))
+    counts = "".join(f"{len(names):11}" for names in (one.both, one.lint_only, one.live_only))
+    mark = "*" if one.program in TUNED else " "
+    print(f"{one.program:28}{mark}{counts}{one.not_judged:11}{rates}", flush=True)
+    if details:
+        for name in ("lint_only", "live_only"):
+            for place in getattr(one, name):
+                print(f"    {name.replace('_', ' ')}: {place}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--python", default=sys.executable, help="interpreter with the packages")
+    parser.add_argument("--lines", type=Path, metavar="DIR", help="keep runs and executed lines there")
+    parser.add_argument("--details", action="store_true", help="name every place")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
+    parser.add_argument("--program", action="append", default=[], help="only these of third_party")
+    parser.add_argument("corpora", nargs="*", metavar="CORPUS", help="patterns, third_party, workloads")
+    options = parser.parse_args()
+    corpora = options.corpora or ["patterns", "third_party", "workloads"]
+    print(f"{'program':29}{'both':>11}{'lint only':>11}{'live only':>11}{'not judged':>11}{'precision':>11}{'recall':>11}")
+    with tempfile.TemporaryDirectory() as temporary:
+        keep = (options.lines or Path(temporary)).absolute()
+        keep.mkdir(parents=True, exist_ok=True)
+        scores: list[Score] = []
+        for corpus in corpora:
+            made = {
+                "patterns": patterns,
+                "third_party": lambda: third_party(options.python, keep, options.program),
+                "workloads": lambda: workloads(keep),
+            }[corpus]()
+            part = []
+            for one in made:
+                part.append(one)
+                show(one, options.details)
+            if corpus == "third_party":
+                tuned = [one for one in part if one.program in TUNED]
+                others = [one for one in part if one.program not in TUNED]
+                part += [total(tuned, "tuned on (*)"), total(others, "held out"), total(part, "third party")]
+                for one in part[-3:]:
+                    show(one, details=False)
+            scores += part
+    if options.json:
+        table = [asdict(one) | {"precision": one.precision, "recall": one.recall} for one in scores]
+        options.json.write_text(json.dumps(table, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

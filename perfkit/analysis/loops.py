@@ -1,0 +1,131 @@
+"""Loops around a place, through the functions that were called from them.
+
+A line that waits stands in a loop of its own function, or its function was called from one: both
+repeat it. Comprehensions and generator expressions are loops too. Source that cannot be read has none.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from perfkit.analysis.source import text_of
+from perfkit.model.syncs import Frame
+
+_STEPS = re.compile(
+    r"loader|epoch|\bsteps?\b|\bbatch(es)?\b|iteration|\btrain_|num_steps|dataset", re.IGNORECASE
+)
+_LEARNS = re.compile(r"\.backward\(|\.step\(|zero_grad\(|\bperfkit\.step\b")
+_HEADER = 200
+_FRAMES = 12
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One loop in the source.
+
+    Attributes:
+        place: its header, with the qualified name of the function it stands in.
+        text: `for number, expert in enumerate(self.experts)`.
+        last: its last line.
+    """
+
+    place: Frame
+    text: str
+    last: int
+
+    @property
+    def goes_through_steps(self) -> bool:
+        """True for the loop of the steps themselves: by its header, or because it learns in its body."""
+        if _STEPS.search(self.text):
+            return True
+        lines = text_of(self.place.file).splitlines()[self.place.line - 1 : self.last]
+        return any(_LEARNS.search(line) for line in lines)
+
+    def holds(self, place: Frame | None) -> bool:
+        """True for a line of its own."""
+        if place is None or place.file != self.place.file:
+            return False
+        return self.place.line <= place.line <= self.last
+
+
+def loops_around(stack: Iterable[Frame]) -> tuple[Loop, ...]:
+    """Every loop that repeats a place, innermost first; those of the steps themselves left out.
+
+    Args:
+        stack: the frames of the place, innermost first.
+    """
+    found: dict[Loop, None] = {}
+    for frame, _ in zip(stack, range(_FRAMES), strict=False):
+        found.update(dict.fromkeys(loops_at(frame)))
+    return tuple(loop for loop in found if not loop.goes_through_steps)
+
+
+def loops_at(place: Frame) -> tuple[Loop, ...]:
+    """The loops of one function around a line of it, innermost first."""
+    return _index(place.file, text_of(place.file)).get(place.line, ())
+
+
+@lru_cache(maxsize=64)
+def _index(file: str, text: str) -> dict[int, tuple[Loop, ...]]:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    found: dict[int, tuple[Loop, ...]] = {}
+    lines = text.splitlines()
+    waiting: list[tuple[ast.AST, str, tuple[Loop, ...]]] = [(tree, "", ())]
+    while waiting:
+        node, name, around = waiting.pop()
+        for child, inside in _children(node, name, around, file, lines):
+            for line in _lines(child):
+                if len(inside) > len(found.get(line, ())):
+                    found[line] = inside
+            waiting.append((child, _named(child, name), inside))
+    return found
+
+
+def _children(
+    node: ast.AST, name: str, around: tuple[Loop, ...], file: str, lines: list[str]
+) -> Iterator[tuple[ast.AST, tuple[Loop, ...]]]:
+    """The children with the loops around each; the header of a `for` is evaluated once."""
+    inside = around
+    once: tuple[ast.AST, ...] = ()
+    if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
+        text = lines[node.lineno - 1].strip().rstrip(":")[:_HEADER]
+        inside = (_loop(node, file, name, text), *around)
+        once = () if isinstance(node, ast.While) else (node.iter, node.target)
+    elif isinstance(node, _COMPREHENSIONS):
+        inside = (_loop(node, file, name, _generators(node)), *around)
+        once = (node.generators[0].iter,)
+    elif isinstance(node, (*_FUNCTIONS, ast.Lambda)):
+        inside = ()  # a loop around a definition is no loop of its body
+    for child in ast.iter_child_nodes(node):
+        yield child, around if child in once else inside
+
+
+def _loop(node: ast.stmt | ast.expr, file: str, name: str, text: str) -> Loop:
+    return Loop(Frame(file, node.lineno, name), text, node.end_lineno or node.lineno)
+
+
+def _generators(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> str:
+    parts = [f"for {ast.unparse(g.target)} in {ast.unparse(g.iter)}" for g in node.generators]
+    return " ".join(parts)[:_HEADER]
+
+
+def _named(node: ast.AST, outer: str) -> str:
+    if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        return f"{outer}.{node.name}" if outer else node.name
+    return outer
+
+
+def _lines(node: ast.AST) -> range:
+    first = getattr(node, "lineno", None)
+    if first is None or isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        return range(0)
+    return range(first, (getattr(node, "end_lineno", None) or first) + 1)

@@ -1,0 +1,250 @@
+"""A file as a syntax tree with parents, scopes and imports; all facts about names come from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+Block = cst.Module | cst.IndentedBlock
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One way by which a name gets its value.
+
+    Attributes:
+        how: "assign", "param", "aug", "for" or "other".
+        node: the statement, parameter or target.
+        value: assigned expression, annotation of a parameter, or what a loop goes through.
+    """
+
+    how: str
+    node: cst.CSTNode
+    value: cst.BaseExpression | None = None
+
+
+@dataclass
+class Scope:
+    """A function or the file's top level.
+
+    `names`: every occurrence of a name in it, nested functions included.
+    """
+
+    node: cst.CSTNode
+    parent: Scope | None = None
+    bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    names: dict[str, list[cst.Name]] = field(default_factory=dict)
+    shared: set[str] = field(default_factory=set)
+
+
+class File:
+    """A parsed file. Edits never happen here: fixes return changes."""
+
+    def __init__(self, module: cst.Module) -> None:
+        self.module = module
+        self.text = module.code
+        self.parents: dict[cst.CSTNode, cst.CSTNode] = {}
+        self.scope_of_node: dict[cst.CSTNode, Scope] = {}
+        self.aliases: dict[str, str] = {}
+        self.by_type: dict[type, list[cst.CSTNode]] = {}
+        self.top = Scope(module)
+        module.visit(_Reader(self))
+
+    def each(self, kind: type[cst.CSTNode]) -> list[cst.CSTNode]:
+        """Nodes of exactly this type, in the order of the text."""
+        return self.by_type.get(kind, [])
+
+    def calls(self, last: str) -> Iterator[cst.Call]:
+        """Calls of a function or method of this name."""
+        for call in self.each(cst.Call):
+            assert isinstance(call, cst.Call)
+            func = call.func
+            name = func.attr if isinstance(func, cst.Attribute) else func
+            if isinstance(name, cst.Name) and name.value == last:
+                yield call
+
+    def code(self, node: cst.CSTNode) -> str:
+        """The text of a node."""
+        return self.module.code_for_node(node)
+
+    def same(self, a: cst.CSTNode, b: cst.CSTNode) -> bool:
+        """Whether two expressions read the same."""
+        return a is b or a.deep_equals(b) or self.code(a).split() == self.code(b).split()
+
+    def above(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """Parents, from the nearest to the module."""
+        parent = self.parents.get(node)
+        while parent is not None:
+            yield parent
+            parent = self.parents.get(parent)
+
+    def scope(self, node: cst.CSTNode) -> Scope:
+        """The function, or the top level, that a node belongs to."""
+        return self.scope_of_node.get(node, self.top)
+
+    def bindings(self, node: cst.CSTNode, name: str) -> list[Binding]:
+        """How a name of the same scope gets its values; empty for a name from elsewhere."""
+        scope = self.scope(node)
+        return [] if name in scope.shared else scope.bindings.get(name, [])
+
+    def statement(self, node: cst.CSTNode) -> cst.CSTNode:
+        """The statement (a line or a compound one) around a node, or the node itself."""
+        for one in (node, *self.above(node)):
+            if isinstance(self.parents.get(one), Block):
+                return one
+        return node
+
+    def block(self, statement: cst.CSTNode) -> list[cst.CSTNode]:
+        """The statements beside a statement, itself included."""
+        parent = self.parents.get(statement)
+        return list(parent.body) if isinstance(parent, Block) else []
+
+    def line(self, node: cst.CSTNode) -> int:
+        """Line number, from 1."""
+        return self._positions[node].start.line if node in self._positions else 1
+
+    def dotted(self, node: cst.CSTNode) -> str:
+        """The imported name that an expression spells, such as `torch.nn.functional.one_hot`.
+
+        Empty where it starts with anything but an import, or with a name that is also bound otherwise.
+        """
+        parts: list[str] = []
+        while isinstance(node, cst.Attribute):
+            parts.append(node.attr.value)
+            node = node.value
+        if not isinstance(node, cst.Name) or node.value not in self.aliases:
+            return ""
+        scope: Scope | None = self.scope(node)
+        while scope is not None:
+            if node.value in scope.bindings:
+                return ""
+            scope = scope.parent
+        return ".".join((self.aliases[node.value], *reversed(parts)))
+
+    def builtin(self, node: cst.CSTNode, name: str) -> bool:
+        """Whether an expression is the builtin of this name, neither bound nor imported here."""
+        if not isinstance(node, cst.Name) or node.value != name or name in self.aliases:
+            return False
+        scope: Scope | None = self.scope(node)
+        while scope is not None:
+            if name in scope.bindings:
+                return False
+            scope = scope.parent
+        return "import *" not in self.text
+
+    @property
+    def torch(self) -> str:
+        """The name by which the file knows torch; empty where it does not."""
+        found = (name for name, dotted in self.aliases.items() if dotted == "torch")
+        return next((name for name in found if name not in self.top.bindings), "")
+
+    @cached_property
+    def _positions(self) -> dict[cst.CSTNode, object]:
+        wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
+        return dict(wrapper.resolve(PositionProvider))
+
+
+class _Reader(cst.CSTVisitor):
+    """Fills a File in one pass."""
+
+    def __init__(self, file: File) -> None:
+        super().__init__()
+        self.file = file
+        self.stack: list[cst.CSTNode] = []
+        self.scopes = [file.top]
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, (cst.BaseParenthesizableWhitespace, cst.TrailingWhitespace)):
+            return False
+        if self.stack:
+            self.file.parents[node] = self.stack[-1]
+        self.file.by_type.setdefault(type(node), []).append(node)
+        self.file.scope_of_node[node] = self.scopes[-1]
+        self.stack.append(node)
+        _bind(self, node)
+        if isinstance(node, (cst.FunctionDef, cst.Lambda)):
+            self.scopes.append(Scope(node, self.scopes[-1]))
+        return True
+
+    def on_leave(self, original_node: cst.CSTNode) -> None:
+        if self.stack and self.stack[-1] is original_node:
+            self.stack.pop()
+            if self.scopes[-1].node is original_node and len(self.scopes) > 1:
+                self.scopes.pop()
+
+    def bind(self, target: cst.CSTNode, binding: Binding) -> None:
+        if isinstance(target, cst.Name):
+            self.scopes[-1].bindings.setdefault(target.value, []).append(binding)
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            for element in target.elements:
+                how = "for" if binding.how == "for" else "other"
+                self.bind(element.value, Binding(how, binding.node, binding.value))
+
+
+def _bind(reader: _Reader, node: cst.CSTNode) -> None:
+    """Record what a node binds in the scope being read."""
+    if isinstance(node, cst.Name):
+        parent = reader.stack[-2] if len(reader.stack) > 1 else node
+        attribute = isinstance(parent, cst.Attribute) and parent.attr is node
+        keyword = isinstance(parent, cst.Arg) and parent.keyword is node
+        if not attribute and not keyword:
+            for scope in reader.scopes:
+                scope.names.setdefault(node.value, []).append(node)
+    elif isinstance(node, cst.Assign):
+        for target in node.targets:
+            reader.bind(target.target, Binding("assign", node, node.value))
+    elif isinstance(node, cst.AnnAssign):
+        reader.bind(node.target, Binding("assign" if node.value else "other", node, node.value))
+    elif isinstance(node, cst.AugAssign):
+        reader.bind(node.target, Binding("aug", node, node.value))
+    elif isinstance(node, cst.NamedExpr):
+        reader.bind(node.target, Binding("other", node))
+    elif isinstance(node, (cst.For, cst.CompFor)):
+        reader.bind(node.target, Binding("for", node, node.iter))
+    elif isinstance(node, cst.Param):
+        reader.bind(node.name, Binding("param", node, _promise(node)))
+    elif isinstance(node, cst.AsName):
+        if not isinstance(reader.stack[-2], cst.ImportAlias):
+            reader.bind(node.name, Binding("other", node))
+    elif isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+        reader.bind(node.name, Binding("other", node))
+    elif isinstance(node, (cst.Del, cst.MatchAs, cst.MatchStar)):
+        named = node.target if isinstance(node, cst.Del) else node.name
+        if named is not None:
+            reader.bind(named, Binding("other", node))
+    elif isinstance(node, (cst.Global, cst.Nonlocal)):
+        for item in node.names:
+            for scope in reader.scopes:
+                scope.shared.add(item.name.value)
+    elif isinstance(node, (cst.Import, cst.ImportFrom)):
+        _import(reader.file, node)
+
+
+def _promise(param: cst.Param) -> cst.BaseExpression | None:
+    """The annotation, unless the default says something else."""
+    return param.annotation.annotation if param.annotation and param.default is None else None
+
+
+def _import(file: File, node: cst.Import | cst.ImportFrom) -> None:
+    if isinstance(node.names, cst.ImportStar):
+        return
+    prefix = ""
+    if isinstance(node, cst.ImportFrom):
+        if node.relative or node.module is None:
+            return
+        prefix = f"{file.code(node.module)}."
+    for alias in node.names:
+        dotted = f"{prefix}{file.code(alias.name)}"
+        if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
+            name = alias.asname.name.value
+        elif prefix:
+            name = dotted.rpartition(".")[2]
+        else:
+            name = dotted = dotted.partition(".")[0]
+        known = file.aliases.setdefault(name, dotted)
+        if known != dotted:
+            file.aliases[name] = ""

@@ -1,0 +1,90 @@
+"""A loss is computed sample by sample or pair by pair, and waits for each.
+
+What it does
+    Finds a loop in a loss whose lines, or functions called from them, wait or copy for every sample
+    or pair: reading values to build a target, selecting with a mask, copying a small tensor over.
+    All of them are one finding at the outermost such loop. Speaks up from eight per step.
+
+Why it hurts
+    A pair's arithmetic is a few additions; what it costs is hundreds of launches with a wait between
+    them. The step grows with the number of pairs while the device idles.
+
+How the saving is estimated
+    As for every wait: replayed from a trace without the waits of all its lines at once, else per wait
+    10 to 20 µs for the call and 50 to 200 µs of idle device. Launches that go away when all pairs are
+    computed at once come on top and are not counted.
+
+When not to act
+    When the loss needs a decision on the host for each sample, or is so rare that it does not show in
+    the step.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from perfkit.analysis.loops import Loop, loops_around
+from perfkit.analysis.sync_points import SyncPoint
+from perfkit.model.diagnosis import Finding
+from perfkit.model.run import Run
+from perfkit.rules import _claims, _places
+from perfkit.rules._claims import Claim
+from perfkit.rules._engine import Looked
+
+PRIORITY = 20
+_LEAST = 8.0
+_LOSS = re.compile(r"loss(?!y)|preference|pairwise|criterion", re.IGNORECASE)
+_PAIRS = re.compile(r"\bpairs?\b|pairwise|better|worse|preference|chosen|rejected", re.IGNORECASE)
+_OTHERS = re.compile(r"\blayers?\b|\bblocks?\b|param", re.IGNORECASE)
+_NAMES = 2
+
+FIX_PAIRS = "Collect all pairs once and compute their loss at once: perfkit.rewrites.pairwise_preference_loss"
+FIX_SAMPLES = (
+    "Stack or pad the samples and compute the loss of all at once; read values in one copy"
+)
+
+
+def per_pair_loss(run: Run) -> Looked:
+    """One finding per loss that goes through its samples or pairs and waits for them.
+
+    Raises:
+        NotObservable: no step was watched.
+        NotApplicable: nothing waits.
+    """
+    found = _claims.claimed(run, "per_pair_loss")
+    return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))
+
+
+def claims(points: Sequence[SyncPoint]) -> list[Claim]:
+    """The waits and copies of each loop of a loss."""
+    found = _claims.by_loop(points, _loop)
+    return [claim for claim in found if claim.per_step >= _LEAST]
+
+
+def _loop(point: SyncPoint) -> Loop | None:
+    """The outermost loop of a loss around it."""
+    mine = [loop for loop in loops_around(point.stack) if _of_a_loss(loop)]
+    return mine[-1] if mine else None
+
+
+def _of_a_loss(loop: Loop) -> bool:
+    return bool(_LOSS.search(_names(loop))) and not _OTHERS.search(loop.text)
+
+
+def _names(loop: Loop) -> str:
+    """Function, header, and file with its folder: one of them says what the loop is about."""
+    file = "/".join(loop.place.file.replace("\\", "/").rsplit("/", _NAMES)[-_NAMES:])
+    return f"{file} {loop.place.function} {loop.text}"
+
+
+def _finding(run: Run, claim: Claim) -> Finding:
+    pairs = any(_PAIRS.search(_names(loop)) for p in claim.points for loop in loops_around(p.stack))
+    return _claims.finding(
+        run,
+        claim,
+        f"The loss goes {'pair by pair' if pairs else 'sample by sample'} in {claim.function}: "
+        f"{_claims.told(run, claim)}",
+        FIX_PAIRS if pairs else FIX_SAMPLES,
+        rewrite="pairwise_preference_loss" if pairs else None,
+    )
