@@ -15,7 +15,7 @@ def step():
 
 
 def test_the_public_surface_is_what_all_says():
-    assert set(perfkit.__all__) == {"profile", "step", "instrument", "guard"}
+    assert set(perfkit.__all__) == {"profile", "step", "instrument", "guard", "register_cost"}
     for name in perfkit.__all__:
         assert getattr(perfkit, name) is not None
     with pytest.raises(AttributeError):
