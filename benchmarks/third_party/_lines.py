@@ -26,10 +26,8 @@ from perfkit.pretend import pretend_cuda
 PATHS = sysconfig.get_paths()
 TORCH = os.path.dirname(torch.__file__) + os.sep
 SITE = PATHS["purelib"] + os.sep
-SKIP = tuple(
-    SITE + name + os.sep
-    for name in "torch numpy pandas scipy sympy sklearn rich joblib mpmath networkx fsspec".split()
-)
+LEFT_OUT = ("torch", "numpy", "pandas", "scipy", "sympy", "sklearn", "rich", "joblib", "networkx")
+SKIP = tuple(SITE + name + os.sep for name in LEFT_OUT)
 Tracer = Callable[[FrameType, str, Any], Any]
 executed: dict[str, set[int]] = {}
 

@@ -113,7 +113,9 @@ def _unwaited_write(name: str, args: Any, kwargs: Any) -> int:
 
 
 def _sent_to_gpu(name: str, args: Any, out: Any) -> int:
-    if name == "aten::lift_fresh":  # torch.tensor(values, device="cuda") copied before any mode looks
+    if (
+        name == "aten::lift_fresh"
+    ):  # torch.tensor(values, device="cuda") copied before any mode looks
         return size_of(out) if out.is_cuda else 0
     if name not in _COPIES:
         return 0

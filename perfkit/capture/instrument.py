@@ -24,12 +24,19 @@ class Capture(Protocol):
 
 
 _active: Capture | None = None
+_called: Callable[[str, tuple[Any, ...], dict[str, Any]], None] | None = None
 
 
 def activate(capture: Capture | None) -> None:
     """Make `capture` the one that hears of regions and steps; None for nobody."""
     global _active
     _active = capture
+
+
+def hear_calls(heard: Callable[[str, tuple[Any, ...], dict[str, Any]], None] | None) -> None:
+    """Have `heard(name, args, kwargs)` called before each call of a decorated function; None for nobody."""
+    global _called
+    _called = heard
 
 
 def active() -> Capture | None:
@@ -80,6 +87,8 @@ class instrument:
 
             @functools.wraps(function)
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
+                if _called is not None:
+                    _called(name, args, kwargs)
                 with instrument(name):
                     return await function(*args, **kwargs)
         else:
@@ -88,6 +97,8 @@ class instrument:
             def wrapper(*args: Any, **kwargs: Any) -> Any:
                 if _active is None:
                     return function(*args, **kwargs)
+                if _called is not None:
+                    _called(name, args, kwargs)
                 with instrument(name):
                     return function(*args, **kwargs)
 

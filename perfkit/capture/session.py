@@ -11,6 +11,7 @@ from time import perf_counter_ns
 
 from perfkit.base.errors import PerfkitError
 from perfkit.capture import instrument
+from perfkit.capture.captured_inputs import AskedInputs, InputRecorder
 from perfkit.capture.costs import CostRecorder
 from perfkit.capture.cross_check import disagreements
 from perfkit.capture.environment import environment
@@ -38,6 +39,7 @@ class Settings:
         command: the command line, for the run's record.
         stop_after: end the program from inside once everything is measured.
         sample_hz: looks at the machine per second while steps are measured; 0 for none.
+        inputs: the calls whose arguments to save.
     """
 
     device: Wanted = "auto"
@@ -46,6 +48,7 @@ class Settings:
     stop_after: bool = False
     command: tuple[str, ...] = ()
     sample_hz: float = 20.0
+    inputs: AskedInputs = field(default_factory=AskedInputs)
 
 
 class Session:
@@ -68,6 +71,7 @@ class Session:
         self._costs = CostRecorder(self.evidence)
         self._light = Light(settings.limits.max_bytes)
         self._sampling = Sampling(settings.sample_hz)
+        self._inputs = InputRecorder(settings.inputs, self._detectors.quietly)
         self._regions = RegionClock()
         self._patches = ExitStack()
         self._book = Logbook()
@@ -99,6 +103,7 @@ class Session:
         if self._dead:
             return
         self._dead = True
+        self._inputs.disarm()
         instrument.activate(None)
         self.evidence.paused = True
         self._sampling.off()
@@ -158,7 +163,9 @@ class Session:
         """Close and write the final run."""
         self.close()
         self._export()
-        return self.directory.write(self.run(ended, exit_code))
+        run = self.directory.write(self.run(ended, exit_code))
+        self._inputs.write(self.directory.path)
+        return run
 
     # What the finder decides.
 
@@ -176,6 +183,7 @@ class Session:
     def end(self, now: int) -> None:
         if self._dead:
             return
+        self._inputs.disarm()
         self.evidence.paused = True
         before, ops = self._schedule.current, self._ops()
         if before == "warm-up":
@@ -206,6 +214,7 @@ class Session:
             raise MeasuringDone
 
     def pause(self) -> None:
+        self._inputs.disarm()
         self.evidence.paused = True
         self._inside = False
 
@@ -307,6 +316,7 @@ class Session:
         deep = self._schedule.current == "deep"
         if deep:
             self._costs.begin(self._detectors.device, self._detectors.pretence)
+            self._inputs.arm(self._book.index)
         self._start_ns = now
         self._inside = True
         self._fresh = True
@@ -348,6 +358,7 @@ class Session:
             *self._detectors.gaps(),
             *self._light.gaps(),
             *self._costs.gaps(),
+            *self._inputs.gaps(),
         ]
         if not self._book.steps:
             gaps.append(Gap("steps", self.no_steps()))

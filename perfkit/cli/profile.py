@@ -37,6 +37,8 @@ class Options:
     max_bytes: int
     region: str | None
     sample_hz: float
+    capture_inputs: tuple[str, ...]
+    capture_bytes: int
     stop_after: bool
     quiet: bool
     open_page: bool
@@ -105,6 +107,20 @@ class _LikePython(click.Command):
     show_default=True,
     metavar="F",
     help="Look at GPU and host F times a second; 0 for never.",
+)
+@click.option(
+    "--capture-inputs",
+    multiple=True,
+    metavar="NAME",
+    help="Save the arguments of real calls: of a region, an nn.Module class, or module:function.",
+)
+@click.option(
+    "--capture-bytes",
+    type=click.IntRange(min=0),
+    default=256 * 2**20,
+    show_default=True,
+    metavar="B",
+    help="Most bytes of arguments to save in all.",
 )
 @click.option("--stop-after", is_flag=True, help="End the script once everything is measured.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing unless something is wrong.")
@@ -176,6 +192,7 @@ def _capture(
     program: Program, options: Options, directory: RunDirectory, command_line: tuple[str, ...]
 ) -> tuple[Session, Ended, Run]:
     from perfkit.capture import script
+    from perfkit.capture.captured_inputs import AskedInputs
     from perfkit.capture.progress import Progress
     from perfkit.capture.schedule import Limits
     from perfkit.capture.session import Session, Settings
@@ -193,6 +210,7 @@ def _capture(
         region=options.region,
         stop_after=options.stop_after,
         sample_hz=options.sample_hz,
+        inputs=AskedInputs(options.capture_inputs, options.capture_bytes),
         command=command_line,
     )
     pid = os.getpid()

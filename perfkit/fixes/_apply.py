@@ -89,8 +89,9 @@ def fixed(data: bytes, fixes: Mapping[str, Fix], *, unsafe: bool = False) -> Out
         cst.parse_module(after)
     except (SyntaxError, ValueError, RecursionError, cst.ParserSyntaxError) as error:
         return Outcome(data, data, skipped=f"backed out, the result is wrong: {_first_line(error)}")
+    encoding = module.encoding.replace("utf-8-sig", "utf-8")  # a mark in front is shown as it is
     held, advice = tuple(work.held.values()), tuple(work.advice.values())
-    return Outcome(data, after, module.encoding, tuple(work.changed), held, advice)
+    return Outcome(data, after, encoding, tuple(work.changed), held, advice)
 
 
 def _in_rounds(
@@ -103,7 +104,7 @@ def _in_rounds(
         work.advice.clear()
         taken = _taken(file, fixes, unsafe, work)
         if not taken:
-            break
+            return module
         replacement: dict[cst.CSTNode, cst.CSTNode | Sequence[cst.CSTNode]] = {}
         for name, change in taken:
             replacement.update(change.replace)
@@ -113,7 +114,7 @@ def _in_rounds(
         imports = [line for _, change in taken for line in change.imports]
         # parsed anew, so that every node is itself once and only once
         module = cst.parse_module(_with_imports(changed, imports).bytes)
-    return module
+    raise ValueError(f"still changing after {_ROUNDS} rounds")
 
 
 def _taken(
@@ -173,13 +174,14 @@ class _Replacer(cst.CSTTransformer):
 
 
 def _with_imports(module: cst.Module, wanted: Sequence[str]) -> cst.Module:
-    """The module with statements after its last import at the margin, where it lacks them."""
+    """The module with statements after its last absolute import at the margin, where it lacks them."""
     body = list(module.body)
     there = {module.code_for_node(s).strip() for s in body if _imports(s)}
     new = [line for line in dict.fromkeys(wanted) if line not in there]
     if not new:
         return module
-    last = max((n for n, s in enumerate(body) if _imports(s)), default=_docstring(module) - 1)
+    at = [n for n, s in enumerate(body) if _imports(s) and not _relative(s)]
+    last = max(at, default=_docstring(module) - 1)
     fresh = [s for line in new for s in cst.parse_module(line + "\n").body]
     return module.with_changes(body=[*body[: last + 1], *fresh, *body[last + 1 :]])
 
@@ -188,6 +190,11 @@ def _imports(statement: cst.CSTNode) -> bool:
     return isinstance(statement, cst.SimpleStatementLine) and isinstance(
         statement.body[0], (cst.Import, cst.ImportFrom)
     )
+
+
+def _relative(statement: cst.BaseStatement | cst.SimpleStatementLine) -> bool:
+    first = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
+    return isinstance(first, cst.ImportFrom) and bool(first.relative)
 
 
 def _docstring(module: cst.Module) -> int:

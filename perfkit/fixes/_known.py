@@ -12,32 +12,19 @@ import libcst as cst
 
 from perfkit.fixes import _match
 from perfkit.fixes._tree import Binding, File
+from perfkit.fixes._words import (
+    ALIKE,
+    CASTS,
+    DEFAULT_FLOATS,
+    DTYPES,
+    FLOATS,
+    INTEGERS,
+    MEANS,
+    TENSORS,
+    TRUTHS,
+)
 
 _F = "torch.nn.functional."
-_FLOATS = frozenset(
-    "rand randn softmax sigmoid exp log sqrt tanh linspace log_softmax cross_entropy mse_loss nll_loss"
-    " binary_cross_entropy binary_cross_entropy_with_logits l1_loss smooth_l1_loss kl_div huber_loss".split()
-)
-_DEFAULT_FLOATS = frozenset(("zeros", "ones", "empty"))
-_INTEGERS = frozenset("argmax argmin argsort searchsorted randint randperm count_nonzero".split())
-_TRUTHS = frozenset(
-    "isnan isinf isfinite eq ne lt le gt ge logical_and logical_or logical_not logical_xor any all".split()
-)
-_ALIKE = frozenset(
-    "clone relu abs clamp zeros_like ones_like rand_like neg detach contiguous view reshape flatten"
-    " squeeze unsqueeze transpose permute expand cuda cpu ravel unflatten repeat expand_as view_as"
-    " masked_fill masked_fill_ clamp_ flip roll triu tril square narrow select index_select gather t".split()
-)
-_TENSORS = frozenset(
-    "cat stack matmul mm bmm einsum where full tensor as_tensor from_numpy mul add sub linear"
-    " layer_norm dropout gelu silu softplus maximum minimum round floor ceil pow".split()
-)
-_MEAN = frozenset("mean std var norm softmax log_softmax sigmoid exp log sqrt tanh".split())
-_CASTS = {"bool": "bool", "float": "float", "double": "float", "half": "float", "bfloat16": "float"}
-_CASTS |= {"long": "int", "int": "int", "short": "int"}
-_DTYPES = {"bool": "bool", "float": "float", "double": "float", "half": "float", "bfloat16": "float"}
-_DTYPES |= {"float32": "float", "float64": "float", "float16": "float", "long": "int", "int": "int"}
-_DTYPES |= {"int64": "int", "int32": "int", "int16": "int", "int8": "int", "uint8": "int"}
 _ORDERED = (cst.LessThan, cst.LessThanEqual, cst.GreaterThan, cst.GreaterThanEqual)
 _BITS = (cst.BitAnd, cst.BitOr, cst.BitXor)
 _ARITHMETIC = (cst.Add, cst.Subtract, cst.Multiply)
@@ -177,21 +164,21 @@ def _of_torch(file: File, node: cst.Call, dotted: str, seen: frozenset[str]) -> 
         return NOTHING
     said = _match.argument(node, -1, "dtype")
     if said is not None:
-        everything = _FLOATS | _DEFAULT_FLOATS | _INTEGERS | _ALIKE | _TENSORS | {"arange"}
+        everything = FLOATS | DEFAULT_FLOATS | INTEGERS | ALIKE | TENSORS | {"arange"}
         return Known("tensor", dtype_of(file, said)) if name in everything else NOTHING
-    if name in _FLOATS or name in _DEFAULT_FLOATS:
+    if name in FLOATS or name in DEFAULT_FLOATS:
         return Known("tensor", "float")
-    if name in _TRUTHS:
+    if name in TRUTHS:
         return Known("tensor", "bool")
-    if name in _INTEGERS:
+    if name in INTEGERS:
         return Known("tensor", "int")
     if name == "arange":
         whole = all(integer(file, a.value) for a in node.args if a.keyword is None)
         return Known("tensor", "int" if whole else "")
-    if name in _ALIKE and node.args:
+    if name in ALIKE and node.args:
         first = known(file, node.args[0].value, seen)
         return Known("tensor", first.dtype if first.kind == "tensor" else "")
-    return Known("tensor") if name in _TENSORS else NOTHING
+    return Known("tensor") if name in TENSORS else NOTHING
 
 
 def _of_method(
@@ -201,24 +188,24 @@ def _of_method(
         return Known("number", "int")
     if name == "item":
         return Known("number", receiver.dtype)
-    if name in _CASTS:
-        return Known("tensor", _CASTS[name])
+    if name in CASTS:
+        return Known("tensor", CASTS[name])
     if name in ("max", "min", "median", "mode", "sort", "topk") and node.args:
         return NOTHING
-    if name in _TRUTHS:
+    if name in TRUTHS:
         return Known("tensor", "bool")
-    if name in _INTEGERS:
+    if name in INTEGERS:
         return Known("tensor", "int")
     if name in ("sum", "cumsum", "prod"):
         whole = receiver.dtype in ("bool", "int") and "dtype" not in _match.keywords(node)
         return Known("tensor", "int" if whole else receiver.dtype)
-    if name in _MEAN and "dtype" not in _match.keywords(node):
+    if name in MEANS and "dtype" not in _match.keywords(node):
         return Known("tensor", "float")
-    if name in _ALIKE or name in ("max", "min"):
+    if name in ALIKE or name in ("max", "min"):
         return receiver
     if name == "to":
         return Known("tensor", dtype_of(file, node.args[0].value) if node.args else "")
-    if name in _TENSORS or name == "repeat_interleave":
+    if name in TENSORS or name == "repeat_interleave":
         return Known("tensor")
     return NOTHING
 
@@ -226,7 +213,7 @@ def _of_method(
 def dtype_of(file: File, node: cst.CSTNode) -> str:
     """ "bool", "int" or "float" for a dtype that is spelled out; empty otherwise."""
     dotted = file.dotted(node)
-    return _DTYPES.get(dotted[len("torch.") :], "") if dotted.startswith("torch.") else ""
+    return DTYPES.get(dotted[len("torch.") :], "") if dotted.startswith("torch.") else ""
 
 
 def _comparison(file: File, node: cst.Comparison, seen: frozenset[str]) -> Known:

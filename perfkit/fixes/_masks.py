@@ -11,7 +11,18 @@ from perfkit.fixes import _known, _match
 from perfkit.fixes._tree import Block, File
 
 _TESTS = ("isnan", "isinf", "isfinite")
-_ELEMENTWISE = ("abs", "float", "double", "half", "neg", "exp", "sigmoid", "tanh", "detach", "clone")
+_ELEMENTWISE = (
+    "abs",
+    "float",
+    "double",
+    "half",
+    "neg",
+    "exp",
+    "sigmoid",
+    "tanh",
+    "detach",
+    "clone",
+)
 _HALF_MAX = 65504
 """The largest number of a float16: up to there both ways of writing agree for every dtype."""
 
@@ -71,9 +82,9 @@ def _made(file: File, where: cst.BaseExpression, x: cst.Name) -> cst.BaseExpress
         if last is None or not isinstance(one.node, (cst.Assign, cst.AnnAssign)):
             continue
         between = block[block.index(first) + 1 : block.index(last) + 1]
-        if block.index(last) > block.index(first) and _straight(file, where, last):
-            if not any(_binds(file, where, name, between) for name in (where.value, x.value)):
-                return one.value
+        rebound = any(_binds(file, where, name, between) for name in (where.value, x.value))
+        if between and not rebound and _straight(file, where, last):
+            return one.value
     return None
 
 
@@ -81,9 +92,9 @@ def _straight(file: File, node: cst.CSTNode, last: cst.CSTNode) -> bool:
     """Whether only tests and `with` stand between a node and the statement around it."""
     simple = (cst.SimpleStatementLine, cst.IndentedBlock, cst.If, cst.Else, cst.With)
     for one in file.above(node):
-        if isinstance(one, (cst.BaseCompoundStatement, Block, cst.Else)):
-            if not isinstance(one, simple):
-                return False
+        large = isinstance(one, (cst.BaseCompoundStatement, Block, cst.Else))
+        if large and not isinstance(one, simple):
+            return False
         if one is last:
             return True
     return node is last

@@ -59,13 +59,13 @@ def number(node: cst.CSTNode) -> float | None:
         return -inner if isinstance(node.operator, cst.Minus) else inner
     if isinstance(node, cst.Call) and len(node.args) == 1 and not keywords(node):
         text = node.args[0].value
-        if isinstance(node.func, cst.Name) and node.func.value == "float":
-            if isinstance(text, cst.SimpleString):
-                return _named(str(text.evaluated_value))
-    if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name):
-        if node.value.value in ("math", "torch") and node.attr.value in ("inf", "nan"):
-            return float(node.attr.value)
-    return None
+        named = isinstance(node.func, cst.Name) and node.func.value == "float"
+        if named and isinstance(text, cst.SimpleString):
+            return _named(str(text.evaluated_value))
+    if not isinstance(node, cst.Attribute) or not isinstance(node.value, cst.Name):
+        return None
+    known = node.value.value in ("math", "torch") and node.attr.value in ("inf", "nan")
+    return float(node.attr.value) if known else None
 
 
 def _named(text: str) -> float | None:
@@ -99,8 +99,22 @@ def without_keyword(call: cst.Call, name: str) -> cst.Call:
     """The call without a keyword argument."""
     kept = [arg for arg in call.args if arg.keyword is None or arg.keyword.value != name]
     if kept and call.args[-1] not in kept:
-        kept[-1] = kept[-1].with_changes(comma=call.args[-1].comma)
+        kept[-1] = _as_last(kept[-1], call.args[-1])
     return call.with_changes(args=kept)
+
+
+def _as_last(arg: cst.Arg, removed: cst.Arg) -> cst.Arg:
+    """An argument laid out as the last one was; a comment behind it stays."""
+    trailing = isinstance(removed.comma, cst.Comma)
+    space = removed.comma.whitespace_after if trailing else removed.whitespace_after_arg  # type: ignore[union-attr]
+    own = arg.comma.whitespace_after if isinstance(arg.comma, cst.Comma) else space
+    wide = cst.ParenthesizedWhitespace
+    if isinstance(own, wide) and isinstance(space, wide):
+        comma = cst.Comma(whitespace_after=own.with_changes(last_line=space.last_line))
+        return arg.with_changes(comma=comma)
+    if trailing:
+        return arg.with_changes(comma=removed.comma)
+    return arg.with_changes(comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=space)
 
 
 def with_value(call: cst.Call, name: str, value: str) -> cst.Call:
@@ -117,3 +131,16 @@ def with_value(call: cst.Call, name: str, value: str) -> cst.Call:
 def lines(text: str) -> list[cst.BaseStatement | cst.SimpleStatementLine]:
     """Statements from text, as one would write them at the margin."""
     return list(cst.parse_module(text).body)
+
+
+def receiver(text: str, node: cst.BaseExpression) -> str:
+    """The text of an expression, such that a method can be called on it."""
+    tight = (cst.Name, cst.Attribute, cst.Call, cst.Subscript)
+    return text if isinstance(node, tight) or node.lpar else f"({text})"
+
+
+def names_host(device: cst.BaseExpression) -> bool:
+    """`"cpu"` or `torch.device("cpu")`: what lies there needs no fix."""
+    if isinstance(device, cst.Call) and len(device.args) == 1:
+        device = device.args[0].value
+    return isinstance(device, cst.SimpleString) and str(device.evaluated_value).startswith("cpu")

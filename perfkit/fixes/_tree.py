@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 Block = cst.Module | cst.IndentedBlock
 
@@ -143,9 +143,9 @@ class File:
         return next((name for name in found if name not in self.top.bindings), "")
 
     @cached_property
-    def _positions(self) -> dict[cst.CSTNode, object]:
+    def _positions(self) -> Mapping[cst.CSTNode, CodeRange]:
         wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
-        return dict(wrapper.resolve(PositionProvider))
+        return wrapper.resolve(PositionProvider)
 
 
 class _Reader(cst.CSTVisitor):

@@ -1,4 +1,4 @@
-'''Add up on the device and read once, instead of once per step.
+"""Add up on the device and read once, instead of once per step.
 
 What it does
     `total += loss.item()` in a loop becomes `total += loss.detach().double()`, and `total =
@@ -17,7 +17,7 @@ Why it is safe
 When not to act
     Where a device lacks double precision (mps, xla): files that mention one are only changed with
     `--unsafe`; so are those where the value is not proven to be a tensor.
-'''
+"""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ def accumulate_on_device(file: File) -> Iterator[Change]:
         after = _match.lines(f"{name.value} = {reader}({name.value})\n")
         proven = dtype is not None and not any(word in file.text for word in _NO_DOUBLE)
         note = f"check that {file.code(read.tensor)} is a tensor on a device with double precision"
-        yield Change(
-            node, {loop: [new, *after]}, safe=proven, note="" if proven else note
-        )  # type: ignore[list-item]
+        yield Change(node, {loop: [new, *after]}, safe=proven, note="" if proven else note)  # type: ignore[list-item]
 
 
 def _read(file: File, node: cst.AugAssign) -> _Read | None:
@@ -74,9 +72,13 @@ def _read(file: File, node: cst.AugAssign) -> _Read | None:
         return None
     value = node.value
     if isinstance(value, cst.BinaryOperation) and isinstance(value.operator, cst.Multiply):
-        if _known.known(file, value.right).kind == "number" and not _match.method(value.right, "item"):
+        if _known.known(file, value.right).kind == "number" and not _match.method(
+            value.right, "item"
+        ):
             value = value.left
-        elif _known.known(file, value.left).kind == "number" and not _match.method(value.left, "item"):
+        elif _known.known(file, value.left).kind == "number" and not _match.method(
+            value.left, "item"
+        ):
             value = value.right
         else:
             return None
@@ -115,9 +117,7 @@ def _differentiated(file: File, name: cst.Name) -> bool:
 
 def _on_device(file: File, tensor: cst.BaseExpression, dtype: str, whole: bool) -> tuple[str, str]:
     """The value to add, and what reads the sum."""
-    code = file.code(tensor)
-    simple = isinstance(tensor, (cst.Name, cst.Attribute, cst.Call, cst.Subscript)) or tensor.lpar
-    code = code if simple else f"({code})"
+    code = _match.receiver(file.code(tensor), tensor)
     if whole and dtype in ("int", "bool"):
         summed = isinstance(tensor, cst.Call) and code.endswith(".sum()")
         return (code if summed else f"{code}.long()"), "int"
@@ -172,8 +172,14 @@ FIX = Fix(
     words=(".item()", "float("),
     find=accumulate_on_device,
     silent=(
-        Example("read in the loop", _HEAD + "    total = 0.0\n" + _LOOP + _SUM + "        print(total)\n"),
-        Example("returned from the loop", _HEAD + "    total = 0.0\n" + _LOOP + _SUM + "        return total\n"),
+        Example(
+            "read in the loop",
+            _HEAD + "    total = 0.0\n" + _LOOP + _SUM + "        print(total)\n",
+        ),
+        Example(
+            "returned from the loop",
+            _HEAD + "    total = 0.0\n" + _LOOP + _SUM + "        return total\n",
+        ),
         Example("started elsewhere", _HEAD.replace("batches)", "batches, total)") + _LOOP + _SUM),
         Example(
             "half a sum may be seen",
@@ -183,7 +189,11 @@ FIX = Fix(
         ),
         Example(
             "a closure reads it",
-            _HEAD + "    total = 0.0\n    show = lambda: total\n" + _LOOP + _SUM + "    return show\n",
+            _HEAD
+            + "    total = 0.0\n    show = lambda: total\n"
+            + _LOOP
+            + _SUM
+            + "    return show\n",
         ),
         Example(
             "not known to be a tensor",
@@ -194,7 +204,9 @@ FIX = Fix(
         Example(
             "losses",
             _HEAD + "    total = 0.0\n" + _LOOP + _SUM + "    return total / 3\n",
-            _HEAD + "    total = 0.0\n" + _LOOP
+            _HEAD
+            + "    total = 0.0\n"
+            + _LOOP
             + "        total += loss.detach().double()  # shown\n"
             + "    total = float(total)\n    return total / 3\n",
             run="f(lambda x: x.exp(), [torch.tensor(v, requires_grad=True) for v in (0.1, 0.7, 1.3)])",

@@ -1,4 +1,4 @@
-'''Write through a mask without asking first whether it is set anywhere.
+"""Write through a mask without asking first whether it is set anywhere.
 
 What it does
     `if mask.any(): x[mask] = 0` becomes `x[mask] = 0`; the fixes `masked_number` and `masked_copy` take
@@ -16,7 +16,7 @@ Why it is safe
 When not to act
     Where the test guards more than a write (a network on the chosen rows): see `masked_write` among the
     rewrites.
-'''
+"""
 
 from __future__ import annotations
 
@@ -91,8 +91,12 @@ FIX = Fix(
     words=("any(", ".sum("),
     find=any_guard,
     silent=(
-        Example("more than a write", _HEAD + "    if bad.any():\n        x[bad] = 0\n        g()\n"),
-        Example("an else", _HEAD + "    if bad.any():\n        x[bad] += 1\n    else:\n        g()\n"),
+        Example(
+            "more than a write", _HEAD + "    if bad.any():\n        x[bad] = 0\n        g()\n"
+        ),
+        Example(
+            "an else", _HEAD + "    if bad.any():\n        x[bad] += 1\n    else:\n        g()\n"
+        ),
         Example(
             "a computed value",
             _HEAD + "    if bad.any():\n        x[bad] = x[bad].max()\n    return x\n",
@@ -101,7 +105,7 @@ FIX = Fix(
             "another mask",
             _HEAD + "    low = x < 1\n    if bad.any():\n        x[low] += 1\n",
         ),
-        Example("all of it", _HEAD + "    if bad.all():\n        x[bad] = 0\n"),
+        Example("all of it", _HEAD + "    if bad.any() and bad.all():\n        x[bad] = 0\n"),
     ),
     examples=(
         Example(

@@ -1,4 +1,4 @@
-'''Choose with `torch.where` instead of gathering and scattering through a mask.
+"""Choose with `torch.where` instead of gathering and scattering through a mask.
 
 What it does
     `x[mask] = y[mask]` becomes `x.copy_(torch.where(mask, y, x))`.
@@ -14,7 +14,7 @@ Why it is safe
 
 When not to act
     On a CPU with few elements set, the indexed form may be cheaper.
-'''
+"""
 
 from __future__ import annotations
 
@@ -74,8 +74,7 @@ FIX = Fix(
     examples=(
         Example(
             "copied",
-            _HEAD
-            + "def f(x: Tensor, y: Tensor):\n    m = x > y\n    x[m] = y[m]\n    return x\n",
+            _HEAD + "def f(x: Tensor, y: Tensor):\n    m = x > y\n    x[m] = y[m]\n    return x\n",
             _HEAD
             + "def f(x: Tensor, y: Tensor):\n    m = x > y\n"
             + "    x.copy_(torch.where(m, y, x))\n    return x\n",

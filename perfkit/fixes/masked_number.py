@@ -1,4 +1,4 @@
-'''Write a number through a mask with `masked_fill_`.
+"""Write a number through a mask with `masked_fill_`.
 
 What it does
     `x[mask] = 0` becomes `x.masked_fill_(mask, 0)`.
@@ -16,7 +16,7 @@ Why it is safe
 
 When not to act
     Never needed for correctness.
-'''
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -44,7 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Watch every test once torch is imported; print syncs, launches and bytes per test.",
     )
     group.addoption(
-        "--perfkit-report-json", metavar="FILE", help="Write the rows of --perfkit-report there too."
+        "--perfkit-report-json",
+        metavar="FILE",
+        help="Write the rows of --perfkit-report there too.",
     )
     group.addoption(
         "--perfkit-pretend-cuda",
@@ -75,7 +77,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, None]:
     budgets = _budgets(pyfuncitem)
     if not budgets and not (_reports(pyfuncitem.config) and "torch" in sys.modules):
         yield
@@ -134,14 +136,12 @@ def _end_at_the_users_line(error: BaseException) -> None:
 
 
 def _reports(config: pytest.Config) -> bool:
-    return bool(
-        config.getoption("--perfkit-report") or config.getoption("--perfkit-report-json")
-    )
+    return bool(config.getoption("--perfkit-report") or config.getoption("--perfkit-report-json"))
 
 
-def _budgets(item: pytest.Item) -> dict[str, int]:
+def _budgets(item: pytest.Item) -> dict[str, Any]:
     """Arguments of `guard.watching` from the marks of a test; the closest mark of a name counts."""
-    found: dict[str, int] = {}
+    found: dict[str, Any] = {}
     for name in _NAMES:
         mark = item.get_closest_marker(name)
         if mark is None:

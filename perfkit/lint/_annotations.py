@@ -37,7 +37,8 @@ _SEQUENCES = ("list", "List", "Sequence", "Iterable", "Iterator", "Generator", "
 _TENSOR = re.compile(r"(\w*Tensor|Parameter|Buffer)$")
 _FLAG = re.compile(
     r"^(is|use|has|return|output|num|n|do|should|with|max|min|dim|eps|alpha|beta|size|epoch|step)(_|$)"
-    r"|_(size|idx|dim|len|length|id|name|path|eps|prob|rate|type|mode|config)$|^(config|cfg|args|name|mode)$"
+    r"|(^|_)(size|idx|dim|len|length|offset|count|id|name|path|eps|prob|rate|type|mode|config|cfg|args|"
+    r"cache|flag|kwargs|scale|ratio|factor|threshold|temperature|mems?|epoch|iteration|key|fn)$"
 )
 _BATCH = re.compile(r"^(batch|data|inputs?|examples?|features)$")
 
@@ -86,6 +87,8 @@ def _of_name(unit: Unit, node: ast.expr, on: str) -> Value:
         return Value("net" if one.net else "object", on=on, name=last)
     if last in _SEQUENCES:
         return Value("sequence")
+    if last.endswith(("Batch", "Inputs", "Outputs", "Output")):
+        return tree(on)
     if name.startswith("torch.nn.") or last.endswith(("Module", "PreTrainedModel")):
         return Value("net", on=on, name=name)
     return UNKNOWN

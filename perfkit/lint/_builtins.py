@@ -49,9 +49,10 @@ def _bool(flow: Flow, site: Site) -> Value:
 
 def _text(flow: Flow, site: Site) -> Value:
     for node, value in zip(site.arg_nodes, site.args, strict=True):
-        if value.kind == "tensor":
+        item = value.inner[0] if value.kind in ("sequence", "mapping") and value.inner else value
+        if item.kind == "tensor":
             flow.waits += 1
-            inner = Site(node, site.place, receiver=value)
+            inner = Site(node, site.place, receiver=item)
             flow.show(flow.hooks.events["shown"], "shown", inner)
     return TEXT
 

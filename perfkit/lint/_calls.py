@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from perfkit.lint import _builtins, _results
 from perfkit.lint._site import Place, Site
 from perfkit.lint._value import UNKNOWN, Value, sequence, tensor, tree
+from perfkit.lint._words import ONLY_TENSORS, REDUCTIONS
 
 if TYPE_CHECKING:
     from perfkit.lint._flow import Flow
@@ -22,9 +23,10 @@ _LOSSES = ("criterion", "loss_fn", "loss_func", "loss_function")
 
 
 def in_loop(place: Place, line: int) -> Place:
-    """The same surroundings, inside a loop; code at module level is no longer run once."""
-    setup = place.setup and bool(place.function)
-    return replace(place, loop=line, setup=setup, hot=place.hot or not place.function)
+    """The same surroundings, in a loop: what stands at module level or in `main` no longer runs once."""
+    return replace(
+        place, loop=line, setup=place.setup and not place.entry, hot=place.hot or place.entry
+    )
 
 
 def call(flow: Flow, node: ast.Call) -> Value:
@@ -52,9 +54,7 @@ def _site(flow: Flow, node: ast.Call) -> Site:
         if keyword.arg is None:
             flow.value(keyword.value)
     kwargs = {name: flow.value(value) for name, value in keywords.items()}
-    return Site(
-        node, flow.place, args=args, kwargs=kwargs, arg_nodes=nodes, keyword_nodes=keywords
-    )
+    return Site(node, flow.place, args=args, kwargs=kwargs, arg_nodes=nodes, keyword_nodes=keywords)
 
 
 def _attribute_call(flow: Flow, node: ast.Call, func: ast.Attribute) -> Value:
@@ -71,7 +71,7 @@ def _attribute_call(flow: Flow, node: ast.Call, func: ast.Attribute) -> Value:
     if listening:
         flow.show(listening, "method", site)
     if owner.holds_data:
-        flow.work += 1
+        flow.work += owner.on == "device"
         if name in _results.WAITING and owner.on == "device":
             flow.waits += 1
         return _results.of_tensor(owner, name, site)
@@ -80,7 +80,8 @@ def _attribute_call(flow: Flow, node: ast.Call, func: ast.Attribute) -> Value:
         flow.work += 1
         if name in _LOSSES:
             return tensor("device", rank=0)
-        return tree("device") if any(v.holds_data for v in site.args) else UNKNOWN
+        given = (*site.args, *site.kwargs.values())
+        return tree("device") if any(v.holds_data for v in given) else UNKNOWN
     return found
 
 
@@ -138,9 +139,10 @@ def _dotted(flow: Flow, name: str, site: Site) -> Value:
     if listening:
         flow.show(listening, "function", site)
     if name.startswith("torch."):
-        flow.work += 1
         flow.waits += name.rpartition(".")[2] in _results.WAITING
-        return _results.of_torch(name, site, flow.default_on)
+        result = _results.of_torch(name, site, flow.default_on)
+        flow.work += result.holds_data and result.on == "device"
+        return result
     if name.startswith("time.") and name.rpartition(".")[2] in _builtins.CLOCKS:
         return Value("clock", name=f"{flow.work} {flow.waits}")
     if name.startswith("math."):
@@ -154,7 +156,7 @@ def _imported(flow: Flow, name: str, site: Site) -> Value:
     """Something imported from elsewhere: its name is all that is known."""
     last = name.rpartition(".")[2]
     owner = name.rpartition(".")[0].rpartition(".")[2]
-    if last.endswith("DataLoader") or last.endswith("_loader"):
+    if last.endswith(("DataLoader", "_loader")):
         return Value("loader", on="host")
     if last == "deepcopy" or last == "copy":
         return site.args[0] if site.args else UNKNOWN
@@ -163,14 +165,17 @@ def _imported(flow: Flow, name: str, site: Site) -> Value:
         return first._replace(rank=None) if first.kind == "tensor" else first
     if last in ("from_pretrained", "from_config") and owner[:1].isupper():
         return Value("net", on="host") if "Model" in owner or "For" in owner else UNKNOWN
-    if last[:1].isupper() and not last.isupper():
+    if last[:1].isupper():
         return _made(last)
     if last in ("tqdm", "track", "islice", "chain") and site.args:
         return site.args[0]
     if last in ("product", "combinations", "permutations") and site.args:
         return sequence(sequence(UNKNOWN))
-    if any(v.holds_data and v.on == "device" for v in site.args):
+    given = next((v for v in site.args if v.holds_data and v.on == "device"), None)
+    if given is not None:
         flow.work += 1
+        if last in ONLY_TENSORS or last in REDUCTIONS or last in ("cumsum", "scatter", "degree"):
+            return tensor("device", sure=given.sure)  # named after what torch has
         return tree("device", 1)
     return UNKNOWN
 
@@ -182,5 +187,3 @@ def _made(name: str) -> Value:
     if name.endswith(("Model", "Net", "Loss", "Encoder", "Decoder", "Module", "Metric", "LM")):
         return Value("net", on="host")
     return Value(name="made")
-
-

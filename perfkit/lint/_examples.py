@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 
-_PRELUDE = '''\
+_PRELUDE = """\
 import math
 import time
 
@@ -22,7 +22,7 @@ from torch.nn.utils import rnn
 
 class Net(nn.Module):
     def forward(self, x: Tensor, y: Tensor, mask: torch.BoolTensor, index: torch.LongTensor, slots):
-'''
+"""
 
 
 def program(example: str) -> str:

@@ -10,6 +10,7 @@ from perfkit.lint import _calls, _subscripts
 from perfkit.lint._site import Site
 from perfkit.lint._value import (
     COMPARED,
+    CONSTANT,
     DTYPE,
     FUNCTION,
     MAPPING,
@@ -28,15 +29,15 @@ from perfkit.lint._value import (
     tensor,
     tree,
 )
-from perfkit.lint._words import NUMBERS_OF
+from perfkit.lint._words import NUMBERS_OF, names
 
 if TYPE_CHECKING:
     from perfkit.lint._flow import Flow
 
 _DEVICES = ("cuda", "cpu", "mps", "xpu", "hip")
-_DTYPES = frozenset(
-    "float float16 float32 float64 half double bfloat16 int int8 int16 int32 int64 long short uint8 "
-    "bool complex64 cfloat".split()
+_DTYPES = names(
+    "float float16 float32 float64 half double bfloat16 int int8 int16 int32 int64 long short "
+    "uint8 bool complex64 cfloat"
 )
 
 
@@ -64,7 +65,7 @@ def _constant(flow: Flow, node: ast.Constant) -> Value:
         return TEXT
     if value is None:
         return NONE
-    return TRUTH if isinstance(value, bool) else NUMBER
+    return TRUTH if isinstance(value, bool) else CONSTANT
 
 
 def _attribute(flow: Flow, node: ast.Attribute) -> Value:
@@ -117,7 +118,7 @@ def _of_object(flow: Flow, owner: Value, name: str) -> Value:
         return Value("device", on="device", sure=2)
     if name == "dtype":
         return DTYPE
-    if one is not None and one.net or owner.kind == "net":
+    if (one is not None and one.net) or owner.kind == "net":
         if name in ("weight", "bias"):
             return tensor("device")
         if name == "training":
@@ -141,7 +142,7 @@ def _binary(flow: Flow, node: ast.BinOp) -> Value:
         return TEXT
     result = arithmetic(left, right)
     if result.kind == "tensor":
-        flow.work += 1
+        flow.work += result.on == "device"
         if left.dtype == "bool" and isinstance(node.op, (ast.BitAnd, ast.BitOr, ast.BitXor)):
             return result._replace(dtype="bool")
     return result
@@ -181,7 +182,8 @@ def _compare(flow: Flow, node: ast.Compare) -> Value:
     for position, (op, right_node) in enumerate(zip(node.ops, node.comparators, strict=True)):
         right = flow.value(right_node)
         if isinstance(op, (ast.In, ast.NotIn)):
-            if right.holds_data or (left.holds_data and right.kind == "sequence"):
+            among = right.kind == "sequence" and elements(right).kind in ("number", "tensor")
+            if right.holds_data or (left.holds_data and among):
                 site = Site(node, flow.place, receiver=right if right.holds_data else left)
                 flow.show(flow.hooks.events["number"], "number", site)
         elif not isinstance(op, (ast.Is, ast.IsNot)):
@@ -209,8 +211,8 @@ def _compared(left: Value, right: Value) -> Value:
 def truth(flow: Flow, node: ast.expr) -> None:
     """An expression whose truth Python asks for."""
     if isinstance(node, ast.BoolOp):
-        for value in node.values:
-            truth(flow, value)
+        for part in node.values:
+            truth(flow, part)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         truth(flow, node.operand)
     else:
@@ -290,7 +292,7 @@ def _comprehension(flow: Flow, node: Any) -> Value:
 def _lambda(flow: Flow, node: ast.Lambda) -> Value:
     kept = dict(flow.names)
     for param in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
-        flow.names[param.arg] = UNKNOWN
+        flow.names[param.arg] = Value(sure=1, name="lambda")
     flow.value(node.body)
     flow.names = kept
     return FUNCTION

@@ -15,7 +15,7 @@ from perfkit.lint._hooks import EVENTS, Hooks
 from perfkit.lint._site import Found, Place, Site
 from perfkit.lint._unit import Class, Function, Unit, method_of
 from perfkit.lint._value import NONE, UNKNOWN, Value, join, tensor, tree
-from perfkit.lint._words import HOT, NOT_FOR_TENSORS, ONLY_TENSORS, SETUP
+from perfkit.lint._words import ENTRIES, HOT, NOT_FOR_TENSORS, ONLY_TENSORS, SETUP
 
 Report = Callable[[object, Site, Found], None]
 _OF_MAPPINGS = frozenset(("items", "values", "keys"))
@@ -46,10 +46,11 @@ class Flow:
         self.no_hooks = Hooks(events=dict.fromkeys(EVENTS, ()))
         self._report = report
         self._hot = HOT | hot
+        self._asked = hot
         self._facts = dict(facts or {})
         self.names: dict[str, Value] = {}
         self.globals = self.names
-        self.place = Place(setup=True)
+        self.place = Place(setup=True, entry=True)
         self.returned: list[Value] = []
         self.work = 0
         self.waits = 0
@@ -67,8 +68,8 @@ class Flow:
             self.attributes_of(one)
             for name in sorted(one.methods, key=lambda name: name not in self._hot):
                 self.result_of(one.methods[name], one)
-        for function in list(unit.functions.values()):
-            self.result_of(function, None)
+        for name in sorted(unit.functions, key=lambda name: name in unit.called):
+            self.result_of(unit.functions[name], None)  # callers first: they know the arguments
 
     def value(self, node: ast.expr) -> Value:
         """What an expression is thought to be; checks see it on the way."""
@@ -128,9 +129,7 @@ class Flow:
         found = method_of(self.unit, owner, method) if owner else None
         return (found[1], self.unit.classes[found[0]]) if found else None
 
-    def result_of(
-        self, node: Function, owner: Class | None, args: tuple[Value, ...] = ()
-    ) -> Value:
+    def result_of(self, node: Function, owner: Class | None, args: tuple[Value, ...] = ()) -> Value:
         """What a function returns; reads it where that has not been done."""
         known = self._results.get(id(node))
         if known is not None:
@@ -189,9 +188,11 @@ class Flow:
         host = (owner is not None and owner.host) or "collate" in node.name.lower()
         host = host or bool(owner and owner.optimizer) or node.name == "worker_init_fn"
         setup = node.name in SETUP or node.name.startswith(("test_", "plot_", "load_", "save_"))
+        entry = node.name in ENTRIES and node.name not in self._asked
+        setup = setup or entry
         hot = not setup and (node.name in self._hot or node.name.endswith("loss"))
         moves = node.name == "to" and (owner is None or not owner.net)
-        return Place(name, None, setup, host, hot, moves)
+        return Place(name, None, setup, host, hot, moves, entry)
 
     def _bind(self, node: Function, owner: Class | None, args: tuple[Value, ...]) -> None:
         """What the parameters are thought to be."""
@@ -200,13 +201,18 @@ class Flow:
         defaults: list[ast.expr | None] = [None] * (len(params) - len(spec.defaults))
         defaults += spec.defaults
         on = "host" if self.place.host else "device"
-        static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
+        static = any(
+            isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list
+        )
         if owner is not None and params and not static:
             self.names[params[0].arg] = Value("object", on=on, name=owner.name, sure=3)
             params, defaults = params[1:], defaults[1:]
         forward = owner is not None and owner.net and self.place.hot
         used = _uses(node) if params or spec.kwonlyargs else {}
-        pairs = [*zip(params, defaults, strict=True), *zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]
+        pairs = [
+            *zip(params, defaults, strict=True),
+            *zip(spec.kwonlyargs, spec.kw_defaults, strict=True),
+        ]
         for position, (param, default) in enumerate(pairs):
             given = args[position] if position < len(args) else UNKNOWN
             self.names[param.arg] = self._param(param, default, given, used, on, forward)
@@ -265,4 +271,8 @@ def _uses(node: Function) -> dict[str, set[str]]:
     for inner in ast.walk(node):
         if type(inner) is ast.Attribute and type(inner.value) is ast.Name:
             used.setdefault(inner.value.id, set()).add(inner.attr)
+        elif type(inner) is ast.Subscript and type(inner.value) is ast.Name:
+            inside = inner.slice
+            if type(inside) is ast.Tuple and any(type(part) is ast.Slice for part in inside.elts):
+                used.setdefault(inner.value.id, set()).add("unsqueeze")  # x[:, 2:]
     return used

@@ -32,9 +32,10 @@ from perfkit.lint._words import (
     PAIRS,
     REDUCTIONS,
     SCALAR_LOSSES,
+    names,
 )
 
-WAITING = frozenset("item tolist cpu numpy nonzero unique masked_select synchronize".split())
+WAITING = names("item tolist cpu numpy nonzero unique masked_select synchronize")
 _HOST_MODULES = ("torch.utils.", "torch.cuda.", "torch.distributed.", "torch.optim.", "torch.jit.")
 
 
@@ -120,7 +121,9 @@ def _literal_dtype(site: Site) -> str | None:
     return "int" if site.name == "torch.arange" else None
 
 
-_FLOATS = tuple(f"torch.{name}" for name in ("zeros", "ones", "empty", "rand", "randn", "full", "eye"))
+_FLOATS = tuple(
+    f"torch.{name}" for name in ("zeros", "ones", "empty", "rand", "randn", "full", "eye")
+)
 
 
 def _asked_dtype(site: Site) -> str | None:
@@ -219,10 +222,10 @@ def _after(base: Value, name: str, site: Site, dims_from: int) -> Value:
     return base._replace(rank=None, dtype=dtype)
 
 
-_KEEPING = frozenset(
-    "view reshape flatten unsqueeze squeeze expand transpose t permute roll flip tril triu cat stack "
-    "gather index_select repeat scatter scatter_ masked_select repeat_interleave expand_as take "
-    "new_zeros new_ones narrow select movedim logical_not copy add_ fill_".split()
+_KEEPING = names(
+    "view reshape flatten unsqueeze squeeze expand transpose t permute roll flip tril triu cat "
+    "stack gather index_select repeat scatter scatter_ masked_select repeat_interleave expand_as "
+    "take new_zeros new_ones narrow select movedim logical_not copy add_ fill_"
 )
 
 
@@ -312,11 +315,13 @@ def _unique(owner: Value, site: Site) -> Value:
 def of_other(owner: Value, name: str, site: Site) -> Value:
     """A method of something that is no tensor, or is not known."""
     kind = owner.kind
-    if kind == "mapping" or name in ("items", "values") and kind == "unknown":
+    if kind == "mapping" or (name in ("items", "values") and kind == "unknown"):
         inner = owner.inner[0] if owner.inner else UNKNOWN
         if name == "items":
             return sequence(pair(UNKNOWN, inner))
-        return sequence(inner) if name == "values" else (inner if name in ("get", "pop") else UNKNOWN)
+        return (
+            sequence(inner) if name == "values" else (inner if name in ("get", "pop") else UNKNOWN)
+        )
     if kind == "sequence":
         return elements(owner) if name == "pop" else UNKNOWN
     if kind == "net":
@@ -331,9 +336,12 @@ def of_other(owner: Value, name: str, site: Site) -> Value:
         return NUMBER
     if name == "tolist":
         return SEQUENCE
-    if name == "cuda":
-        return tree("device")
-    if name in ("nonzero", "masked_fill", "unsqueeze", "softmax", "detach", "argmax") and kind == "unknown":
+    if name in ("cuda", "cpu") and kind == "unknown":
+        return tree("device" if name == "cuda" else "host")
+    if (
+        name in ("nonzero", "masked_fill", "unsqueeze", "softmax", "detach", "argmax")
+        and kind == "unknown"
+    ):
         return _after(tensor(None, sure=2), name, site, 0)
     return UNKNOWN
 
@@ -352,4 +360,3 @@ def _of_net(owner: Value, name: str, site: Site) -> Value:
     if name in ("state_dict", "named_modules", "named_children", "items", "values", "keys"):
         return sequence(pair(TEXT, Value("net", on=owner.on))) if name != "values" else owner
     return UNKNOWN
-

@@ -58,7 +58,9 @@ def lint_text(text: str, path: str, settings: Settings | None = None) -> Result:
         reason = Unreadable(error.lineno or 1, error.offset or 1, f"does not parse: {error.msg}")
         return Result(path, (unreadable(path, reason),), 0, lines)
     except (ValueError, RecursionError, MemoryError) as error:
-        return Result(path, (unreadable(path, Unreadable(1, 1, f"does not parse: {error}")),), 0, lines)
+        return Result(
+            path, (unreadable(path, Unreadable(1, 1, f"does not parse: {error}")),), 0, lines
+        )
     found = _Findings(path, text, settings)
     chosen = settings.chosen([m.CODE for m in checks().values()])
     flow = Flow(unit_of(tree), hooks(chosen), found.report, frozenset(settings.hot), found.facts())
@@ -135,9 +137,10 @@ class _Findings:
         self._seen.add(key)
         quiet = place.setup and not getattr(check, "ANYWHERE", False)
         code = self._code(node)
-        header = self._lines[place.loop - 1].strip() if place.loop else ""
+        loop = node.lineno if isinstance(site.node, (ast.For, ast.AsyncFor)) else place.loop
+        header = self._lines[loop - 1].strip() if loop else ""
         statement = self._lines[node.lineno - 1].strip()
-        source = Source(statement, place.function, (), place.loop, header)
+        source = Source(statement, place.function, (), loop, header)
         kind = check.KIND
         self.all.append(
             Finding(
@@ -170,7 +173,8 @@ class _Findings:
             if finding.level == "note" and not self._settings.everything:
                 continue
             spoken = [
-                a for a in self._allows
+                a
+                for a in self._allows
                 if a.covers_finding(finding.code, finding.line, finding.end_line)
             ]
             if spoken:
@@ -204,7 +208,9 @@ class _Findings:
     def _column(self, line: int, offset: int) -> int:
         """A column in characters from one in bytes of UTF-8."""
         text = self._lines[line - 1]
-        return 1 + (offset if text.isascii() else len(text.encode()[:offset].decode(errors="ignore")))
+        return 1 + (
+            offset if text.isascii() else len(text.encode()[:offset].decode(errors="ignore"))
+        )
 
 
 def _cut(line: str, start: int, end: int | None) -> str:

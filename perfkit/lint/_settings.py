@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from perfkit.base.errors import PerfkitError
 
@@ -39,7 +39,9 @@ class Settings:
         """
         for prefix in (*self.select, *self.ignore):
             if not any(code.startswith(prefix) for code in codes):
-                raise PerfkitError(f"no check has a code that begins with {prefix!r}", "see perfkit explain")
+                raise PerfkitError(
+                    f"no check has a code that begins with {prefix!r}", "see perfkit explain"
+                )
         selected = [c for c in codes if not self.select or c.startswith(self.select)]
         return frozenset(c for c in selected if not self.ignore or not c.startswith(self.ignore))
 
@@ -69,7 +71,9 @@ def _setup_cfg(path: Path) -> Settings | None:
         raise PerfkitError(f"{path} cannot be read: {error}") from error
     if not parser.has_section("perfkit:lint"):
         return None
-    given = {name: value.replace(",", " ").split() for name, value in parser["perfkit:lint"].items()}
+    given = {
+        name: value.replace(",", " ").split() for name, value in parser["perfkit:lint"].items()
+    }
     return _settings(path, given)
 
 
@@ -112,5 +116,5 @@ def _settings(path: Path, given: Mapping[str, Any]) -> Settings:
             )
         if isinstance(value, str) or not all(isinstance(item, str) for item in value):
             raise PerfkitError(f"{path}: {name} must be a list of texts")
-        result = replace(result, **{name: tuple(value)})
+        result = replace(result, **cast("dict[str, Any]", {name: tuple(value)}))
     return result

@@ -19,6 +19,7 @@ class Place:
         setup: True where the code runs once: constructors, module level outside loops.
         host: True in code that works on the host: data sets, collate functions.
         hot: True in forward, steps, losses, and in loops over batches.
+        entry: True where a loop over the data is at home: module level, `main`, `train`.
         moves: True in a method `to(device)` that carries a container over.
     """
 
@@ -28,6 +29,7 @@ class Place:
     host: bool = False
     hot: bool = False
     moves: bool = False
+    entry: bool = False
 
 
 @dataclass

@@ -29,7 +29,9 @@ from perfkit.lint._value import (
 if TYPE_CHECKING:
     from perfkit.lint._flow import Flow
 
-_LOADER = re.compile(r"(loader|train_data|valid_data|test_data|train_iter|data_iter)s?$", re.IGNORECASE)
+_LOADER = re.compile(
+    r"(loader|train_data|valid_data|test_data|train_iter|data_iter)s?$", re.IGNORECASE
+)
 _RARELY = re.compile(r"%|debug|verbose|DEBUG|log_every|should_log|logging_steps")
 
 
@@ -56,7 +58,8 @@ def _grown(flow: Flow, call: ast.Call, func: ast.Attribute) -> None:
         known = flow.names.get(func.value.id)
         if known is not None and known.kind == "sequence" and isinstance(call.args[0], ast.Name):
             item = flow.names.get(call.args[0].id, UNKNOWN)
-            flow.names[func.value.id] = sequence(join(elements(known), item) if known.inner != (UNKNOWN,) and known.inner else item)
+            empty = not known.inner or known.inner == (UNKNOWN,)
+            flow.names[func.value.id] = sequence(item if empty else join(elements(known), item))
     if func.attr == "register_buffer" and len(call.args) >= 2:
         name, owner = call.args[0], flow.value(func.value)
         one = flow.unit.classes.get(owner.name)
@@ -78,15 +81,36 @@ def _quiet(flow: Flow, node: ast.expr) -> Value:
 
 
 def _assign(flow: Flow, node: ast.Assign) -> None:
+    kept = flow.place
+    if _kept_where_it_is_used(node):
+        flow.place = replace(kept, setup=True)
     value = flow.value(node.value)
+    flow.place = kept
     for target in node.targets:
         bind_target(flow, target, value)
+
+
+def _kept_where_it_is_used(node: ast.Assign) -> bool:
+    """`self.x = self.x.to(other.device)`: moves in the first call only."""
+    target, value = node.targets[0], node.value
+    return (
+        isinstance(target, ast.Attribute)
+        and isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Attribute)
+        and value.func.attr in ("to", "cuda", "type_as")
+        and isinstance(value.func.value, ast.Attribute)
+        and value.func.value.attr == target.attr
+    )
 
 
 def _annotated(flow: Flow, node: ast.AnnAssign) -> None:
     promised = flow.annotated(node.annotation)
     value = flow.value(node.value) if node.value is not None else UNKNOWN
-    if value.kind == "none" or value.kind == "unknown" or (value.kind == "sequence" and value.inner == (UNKNOWN,)):
+    if (
+        value.kind == "none"
+        or value.kind == "unknown"
+        or (value.kind == "sequence" and value.inner == (UNKNOWN,))
+    ):
         value = promised
     bind_target(flow, node.target, value)
 
@@ -141,7 +165,9 @@ def _if(flow: Flow, node: ast.If) -> None:
 
 
 def _branch(flow: Flow, test: ast.expr, place: Any, *, host: bool) -> Any:
-    rare = isinstance(test, (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Name, ast.Attribute, ast.BinOp))
+    rare = isinstance(
+        test, (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Name, ast.Attribute, ast.BinOp)
+    )
     if host:
         return replace(place, host=True)
     if rare and _RARELY.search(ast.unparse(test)) and "is not None" not in ast.unparse(test):
@@ -213,7 +239,7 @@ def _for(flow: Flow, node: ast.For | ast.AsyncFor) -> None:
         item = elements(over)
         if isinstance(node.iter, ast.Call) and _last_name(node.iter.func) == "enumerate":
             item = Value("sequence", inner=(NUMBER, item), positional=True)
-    elif over.kind == "sequence" and over.inner and over.inner[0].positional and _is_enumerated_loader(node.iter):
+    elif over.kind == "sequence" and over.inner and _is_enumerated_loader(node.iter):
         item = Value("sequence", inner=(NUMBER, tree("host")), positional=True)
     else:
         item = elements_of(over) if over.kind != "mapping" else UNKNOWN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from perfkit.lint._site import Site
@@ -11,6 +12,7 @@ from perfkit.lint._value import COMPARED, NUMBER, SHAPE, UNKNOWN, Value, element
 if TYPE_CHECKING:
     from perfkit.lint._flow import Flow
 
+_INDEX = re.compile(r"(^|_)(idx|index|indices|inds?|perm|rows|cols)$")
 _TELLING = ("tensor", "tree", "sequence", "array")
 
 
@@ -58,14 +60,20 @@ def _index(flow: Flow, node: ast.expr) -> list[Value]:
             value = flow.value(part)
             if value.dtype is None and value.holds_data and _named_mask(part):
                 value = value._replace(dtype="bool", sure=min(value.sure, 2))
+            elif value.dtype is None and value.holds_data and _INDEX.search(_name(part)):
+                value = value._replace(dtype="int")
             found.append(value)
     return found
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
 
 
 def _named_mask(node: ast.expr) -> bool:
     while isinstance(node, (ast.Subscript, ast.UnaryOp)):
         node = node.value if isinstance(node, ast.Subscript) else node.operand
-    name = node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+    name = _name(node)
     return "mask" in name.lower() and "idx" not in name and "ind" not in name
 
 

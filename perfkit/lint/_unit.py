@@ -39,12 +39,14 @@ class Unit:
     Attributes:
         aliases: dotted name by the name it is imported as, function-local imports included.
         functions: every function that is no method, by qualified name.
+        called: names that are called somewhere in the file.
     """
 
     tree: ast.Module
     aliases: dict[str, str] = field(default_factory=dict)
     classes: dict[str, Class] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
+    called: set[str] = field(default_factory=set)
 
 
 def unit_of(tree: ast.Module) -> Unit:
@@ -56,6 +58,9 @@ def unit_of(tree: ast.Module) -> Unit:
             _import(unit, node)  # type: ignore[arg-type]
         elif kind is ast.ImportFrom:
             _import_from(unit, node)  # type: ignore[arg-type]
+        elif kind is ast.Call:
+            if type(node.func) is ast.Name:  # type: ignore[attr-defined]
+                unit.called.add(node.func.id)  # type: ignore[attr-defined]
         elif kind is ast.ClassDef:
             assert isinstance(node, ast.ClassDef)
             unit.classes.setdefault(node.name, _class(unit, node))
@@ -140,4 +145,4 @@ def _place_class(unit: Unit, one: Class, seen: set[str]) -> None:
             one.host = True
         elif last.endswith(NET_CLASSES) and not last.endswith("BaseModel"):
             one.net = True
-    one.host = one.host or (not one.net and one.name.endswith(HOST_CLASSES[:-2]))
+    one.host = one.host or (not one.net and one.name.endswith(HOST_CLASSES))

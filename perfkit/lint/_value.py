@@ -39,6 +39,7 @@ class Value(NamedTuple):
 
 UNKNOWN = Value()
 NUMBER = Value("number", sure=3)
+CONSTANT = Value("number", sure=3, name="constant")
 TRUTH = Value("number", dtype="bool", sure=3)
 COMPARED = Value("unknown", dtype="bool", sure=1)
 TEXT = Value("text", sure=3)
@@ -107,7 +108,7 @@ def _place(a: str | None, b: str | None) -> str | None:
 
 def _with_other(data: Value, other: Value) -> Value:
     if other.kind == "number":  # `total = 0`, then `total += loss`
-        return data._replace(sure=min(data.sure, 2))
+        return data._replace(sure=min(data.sure, 2 if other.name == "constant" else 1))
     return data._replace(sure=min(data.sure, 2)) if other.kind == "unknown" else UNKNOWN
 
 

@@ -2,7 +2,8 @@
 
 **What it finds**: `torch.autograd.set_detect_anomaly(True)` and `detect_anomaly()`.
 
-**Why it hurts**: every result of every backward function is searched for NaN, and the host waits for each answer.
+**Why it hurts**: every result of every backward function is searched for NaN, and the host waits
+for each answer.
 
 **Instead**: turn it on only while hunting for a NaN.
 
@@ -23,12 +24,12 @@ FUNCTIONS = (
 ANYWHERE = True
 
 SILENT = (
-    'torch.autograd.set_detect_anomaly(False)',
-    'torch.autograd.set_detect_anomaly(self.debug)',
+    "torch.autograd.set_detect_anomaly(False)",
+    "torch.autograd.set_detect_anomaly(self.debug)",
 )
 FOUND = (
-    'torch.autograd.set_detect_anomaly(True)  # found',
-    'with torch.autograd.detect_anomaly():  # found\n    pass',
+    "torch.autograd.set_detect_anomaly(True)  # found",
+    "with torch.autograd.detect_anomaly():  # found\n    pass",
 )
 
 

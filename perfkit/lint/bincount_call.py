@@ -4,7 +4,8 @@
 
 **Why it hurts**: the smallest and the largest value are read first: two waits.
 
-**Instead**: `torch.zeros(n, device=...).scatter_add_(0, ids, weights)` with the known number of bins.
+**Instead**: `torch.zeros(n, device=...).scatter_add_(0, ids, weights)` with the known number of
+bins.
 
 **When not to act**: where the number of bins is unknown.
 """
@@ -20,13 +21,13 @@ METHODS = ("bincount",)
 FUNCTIONS = ("torch.bincount",)
 
 SILENT = (
-    'v = torch.histc(x, bins=4, min=0, max=3)',
-    'v = torch.tensor([1]).bincount()',
-    'v = np.bincount([1])',
+    "v = torch.histc(x, bins=4, min=0, max=3)",
+    "v = torch.tensor([1]).bincount()",
+    "v = np.bincount([1])",
 )
 FOUND = (
-    'v = torch.bincount(x, minlength=4)  # found',
-    'v = x.bincount()  # found',
+    "v = torch.bincount(x, minlength=4)  # found",
+    "v = x.bincount()  # found",
 )
 
 
@@ -42,4 +43,8 @@ def function(site: Site) -> Found | None:
 
 
 def _told(sure: int) -> Found | None:
-    return Found("`{code}` reads the smallest and largest value and waits twice", sure) if sure else None
+    return (
+        Found("`{code}` reads the smallest and largest value and waits twice", sure)
+        if sure
+        else None
+    )

@@ -1,10 +1,13 @@
 """Python's `max`, `min` or `in` over a tensor's elements.
 
-**What it finds**: the builtins `max(t)`, `min(t)`, `max(a, b)` and `v in t` with a tensor that is likely on the device.
+**What it finds**: the builtins `max(t)`, `min(t)`, `max(a, b)` and `v in t` with a tensor that is
+likely on the device.
 
-**Why it hurts**: Python compares element by element and asks the device for the truth of each comparison.
+**Why it hurts**: Python compares element by element and asks the device for the truth of each
+comparison.
 
-**Instead**: `t.max()`, `torch.maximum(a, b)`, `torch.isin`, `(t == v).any()`, and keep the result on the device.
+**Instead**: `t.max()`, `torch.maximum(a, b)`, `torch.isin`, `(t == v).any()`, and keep the result
+on the device.
 
 **When not to act**: where the tensor lies on the CPU.
 """
@@ -19,16 +22,16 @@ CODE = "PK109"
 KIND = "item"
 
 SILENT = (
-    'n = max(x.shape)',
-    'n = max(len(x), 3)',
-    'v = x.max()',
+    "n = max(x.shape)",
+    "n = max(len(x), 3)",
+    "v = x.max()",
     "ok = 'a' in {'a': x}",
-    'v = torch.maximum(x, y)',
+    "v = torch.maximum(x, y)",
 )
 FOUND = (
-    'n = max(x)  # found',
-    'n = min(x.sum(), y.sum())  # found',
-    'ok = 3 in x  # found',
+    "n = max(x)  # found",
+    "n = min(x.sum(), y.sum())  # found",
+    "ok = 3 in x  # found",
 )
 
 

@@ -2,7 +2,8 @@
 
 **What it finds**: `torch.cuda.empty_cache()` in loops, forward and steps.
 
-**Why it hurts**: memory goes back to the driver, which waits for the device, and must be asked for again.
+**Why it hurts**: memory goes back to the driver, which waits for the device, and must be asked for
+again.
 
 **Instead**: call it outside the step, if at all.
 
@@ -17,12 +18,10 @@ CODE = "PK162"
 KIND = "empty_cache"
 FUNCTIONS = ("torch.cuda.empty_cache", "torch.accelerator.empty_cache")
 
-SILENT = (
-    'import torch\n\n\ndef done():\n    torch.cuda.empty_cache()\n',
-)
+SILENT = ("import torch\n\n\ndef done():\n    torch.cuda.empty_cache()\n",)
 FOUND = (
-    'for row in x:\n    torch.cuda.empty_cache()  # found',
-    'torch.cuda.empty_cache()  # found',
+    "for row in x:\n    torch.cuda.empty_cache()  # found",
+    "torch.cuda.empty_cache()  # found",
 )
 
 

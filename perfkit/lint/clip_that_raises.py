@@ -2,7 +2,8 @@
 
 **What it finds**: `clip_grad_norm_(..., error_if_nonfinite=True)`.
 
-**Why it hurts**: whether to raise is decided on the host, so it waits for the whole backward pass in every step.
+**Why it hurts**: whether to raise is decided on the host, so it waits for the whole backward pass
+in every step.
 
 **Instead**: leave it out and look at the returned norm every N steps.
 
@@ -18,12 +19,10 @@ KIND = "clip_grad_norm"
 FUNCTIONS = ("torch.nn.utils.clip_grad_norm_", "torch.nn.utils.clip_grad.clip_grad_norm_")
 
 SILENT = (
-    'nn.utils.clip_grad_norm_(self.parameters(), 1.0)',
-    'nn.utils.clip_grad_norm_(self.parameters(), 1.0, error_if_nonfinite=False)',
+    "nn.utils.clip_grad_norm_(self.parameters(), 1.0)",
+    "nn.utils.clip_grad_norm_(self.parameters(), 1.0, error_if_nonfinite=False)",
 )
-FOUND = (
-    'nn.utils.clip_grad_norm_(self.parameters(), 1.0, error_if_nonfinite=True)  # found',
-)
+FOUND = ("nn.utils.clip_grad_norm_(self.parameters(), 1.0, error_if_nonfinite=True)  # found",)
 
 
 def function(site: Site) -> Found | None:

@@ -1,10 +1,13 @@
 """A clock read around device work without waiting for it.
 
-**What it finds**: `time.perf_counter()` and its likes before and after tensor operations with nothing between that waits.
+**What it finds**: `time.perf_counter()` and its likes before and after tensor operations with
+nothing between that waits.
 
-**Why it hurts**: launches return at once: the difference is the time of queueing, and the work is charged to whoever waits next.
+**Why it hurts**: launches return at once: the difference is the time of queueing, and the work is
+charged to whoever waits next.
 
-**Instead**: `torch.cuda.Event(enable_timing=True)` around the work, or `torch.cuda.synchronize()` before each reading.
+**Instead**: `torch.cuda.Event(enable_timing=True)` around the work, or `torch.cuda.synchronize()`
+before each reading.
 
 **When not to act**: code that runs on the CPU, or that wants the time of queueing.
 """
@@ -18,13 +21,23 @@ KIND = None
 FIX = "time with CUDA events, or synchronise before each reading of the clock"
 
 SILENT = (
-    'began = time.perf_counter()\nv = x @ y\ntorch.cuda.synchronize()\nspent = time.perf_counter() - began',
-    'began = time.perf_counter()\nspent = time.perf_counter() - began',
-    'began = time.perf_counter()\nn = (x @ y).sum().item()\nspent = time.perf_counter() - began',
-    'import time\nimport torch\n\nbegan = time.time()\nv = torch.ones(3) + 1\nprint(time.time() - began)\n',
+    "began = time.perf_counter()\n"
+    "v = x @ y\n"
+    "torch.cuda.synchronize()\n"
+    "spent = time.perf_counter() - began",
+    "began = time.perf_counter()\nspent = time.perf_counter() - began",
+    "began = time.perf_counter()\nn = (x @ y).sum().item()\nspent = time.perf_counter() - began",
+    "import time\n"
+    "import torch\n"
+    "\n"
+    "began = time.time()\n"
+    "v = torch.ones(3) + 1\n"
+    "print(time.time() - began)\n",
 )
 FOUND = (
-    "began = time.perf_counter()\nv = x.to('cuda') @ y\nspent = time.perf_counter() - began  # found",
+    "began = time.perf_counter()\n"
+    "v = x.to('cuda') @ y\n"
+    "spent = time.perf_counter() - began  # found",
 )
 
 

@@ -1,10 +1,13 @@
 """A distribution that checks its arguments.
 
-**What it finds**: `torch.distributions.X(...)` without `validate_args=False`, in code that runs in every step.
+**What it finds**: `torch.distributions.X(...)` without `validate_args=False`, in code that runs in
+every step.
 
-**Why it hurts**: each parameter is compared with its constraint and the host asks for the truth of the result.
+**Why it hurts**: each parameter is compared with its constraint and the host asks for the truth of
+the result.
 
-**Instead**: pass `validate_args=False`, or call `Distribution.set_default_validate_args(False)` once.
+**Instead**: pass `validate_args=False`, or call `Distribution.set_default_validate_args(False)`
+once.
 
 **When not to act**: while the arguments are not trusted yet.
 """
@@ -19,13 +22,13 @@ FIX = "pass validate_args=False"
 FUNCTIONS = ("torch.distributions.*",)
 
 SILENT = (
-    'd = torch.distributions.Normal(x, y, validate_args=False)',
-    'd = torch.distributions.Normal(0.0, 1.0)',
-    'd = torch.distributions.Normal(torch.zeros(1), torch.ones(1))',
+    "d = torch.distributions.Normal(x, y, validate_args=False)",
+    "d = torch.distributions.Normal(0.0, 1.0)",
+    "d = torch.distributions.Normal(torch.zeros(1), torch.ones(1))",
 )
 FOUND = (
-    'd = torch.distributions.Normal(x, y)  # found',
-    'd = torch.distributions.Categorical(logits=x)  # found',
+    "d = torch.distributions.Normal(x, y)  # found",
+    "d = torch.distributions.Categorical(logits=x)  # found",
 )
 
 

@@ -1,10 +1,12 @@
 """An explicit wait inside a loop or a step.
 
-**What it finds**: `torch.cuda.synchronize()`, and `.synchronize()` of events and streams, in loops, forward and steps.
+**What it finds**: `torch.cuda.synchronize()`, and `.synchronize()` of events and streams, in loops,
+forward and steps.
 
 **Why it hurts**: the host stops, and the device has nothing queued when it goes on.
 
-**Instead**: `wait_stream` or `wait_event` order work without blocking; measure with events outside the step.
+**Instead**: `wait_stream` or `wait_event` order work without blocking; measure with events outside
+the step.
 
 **When not to act**: in a benchmark, where the wait is what is measured.
 """
@@ -19,12 +21,18 @@ METHODS = ("synchronize",)
 FUNCTIONS = ("torch.cuda.synchronize", "torch.accelerator.synchronize")
 
 SILENT = (
-    'import torch\n\n\ndef report():\n    torch.cuda.synchronize()\n',
-    'torch.cuda.current_stream().wait_stream(self.side)',
+    "import torch\n\n\ndef report():\n    torch.cuda.synchronize()\n",
+    "torch.cuda.current_stream().wait_stream(self.side)",
 )
 FOUND = (
-    'torch.cuda.synchronize()  # found',
-    'import torch\n\n\ndef train(model, batches):\n    for b in batches:\n        model(b)\n        torch.cuda.synchronize()  # found\n',
+    "torch.cuda.synchronize()  # found",
+    "import torch\n"
+    "\n"
+    "\n"
+    "def train(model, batches):\n"
+    "    for b in batches:\n"
+    "        model(b)\n"
+    "        torch.cuda.synchronize()  # found\n",
 )
 
 

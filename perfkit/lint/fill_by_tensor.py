@@ -1,10 +1,12 @@
 """A fill whose value is itself on the device.
 
-**What it finds**: `masked_fill(mask, t)` and `index_fill(dim, index, t)` with a tensor `t` that is likely on the device.
+**What it finds**: `masked_fill(mask, t)` and `index_fill(dim, index, t)` with a tensor `t` that is
+likely on the device.
 
 **Why it hurts**: the kernel wants a number and calls `.item()`, so the host waits.
 
-**Instead**: `torch.where(mask, value, x)`, which takes the value from the device, or a Python number.
+**Instead**: `torch.where(mask, value, x)`, which takes the value from the device, or a Python
+number.
 
 **When not to act**: where the value lies on the CPU.
 """
@@ -18,13 +20,13 @@ KIND = "masked_fill"
 METHODS = ("masked_fill", "masked_fill_", "index_fill", "index_fill_")
 
 SILENT = (
-    'v = x.masked_fill(mask, 0.0)',
-    'v = x.masked_fill(mask, torch.tensor(1.0))',
-    'v = torch.where(mask, y, x)',
+    "v = x.masked_fill(mask, 0.0)",
+    "v = x.masked_fill(mask, torch.tensor(1.0))",
+    "v = torch.where(mask, y, x)",
 )
 FOUND = (
-    'v = x.masked_fill(mask, x.max())  # found',
-    'v = x.index_fill(0, index, x.min())  # found',
+    "v = x.masked_fill(mask, x.max())  # found",
+    "v = x.index_fill(0, index, x.min())  # found",
 )
 
 

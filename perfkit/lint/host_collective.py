@@ -1,8 +1,10 @@
 """A collective that blocks the host, inside a loop or a step.
 
-**What it finds**: `dist.barrier()` and the collectives of Python objects in loops, forward and steps.
+**What it finds**: `dist.barrier()` and the collectives of Python objects in loops, forward and
+steps.
 
-**Why it hurts**: every rank's host waits for the slowest one, and objects travel through pickle and two copies.
+**Why it hurts**: every rank's host waits for the slowest one, and objects travel through pickle and
+two copies.
 
 **Instead**: collectives of tensors on the stream; barriers only around checkpoints.
 
@@ -21,11 +23,16 @@ FUNCTIONS = tuple(
 )
 
 SILENT = (
-    'import torch.distributed as dist\n\n\ndef finish():\n    dist.barrier()\n',
-    'import torch.distributed as dist\n\n\ndef step(g):\n    dist.all_reduce(g)\n',
+    "import torch.distributed as dist\n\n\ndef finish():\n    dist.barrier()\n",
+    "import torch.distributed as dist\n\n\ndef step(g):\n    dist.all_reduce(g)\n",
 )
 FOUND = (
-    'import torch.distributed as dist\n\n\ndef train(loader):\n    for b in loader:\n        dist.barrier()  # found\n',
+    "import torch.distributed as dist\n"
+    "\n"
+    "\n"
+    "def train(loader):\n"
+    "    for b in loader:\n"
+    "        dist.barrier()  # found\n",
 )
 
 

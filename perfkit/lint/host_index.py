@@ -19,16 +19,16 @@ KIND = "h2d"
 FIX = "make the index tensor on the device once and reuse it"
 
 SILENT = (
-    'v = x[index]',
-    'v = x[0, 1]',
-    'v = x[:, None]',
-    'v = torch.ones(3)[[0, 1]]',
-    'v = x[..., :2]',
+    "v = x[index]",
+    "v = x[0, 1]",
+    "v = x[:, None]",
+    "v = torch.ones(3)[[0, 1]]",
+    "v = x[..., :2]",
 )
 FOUND = (
-    'v = x[[0, 2]]  # found',
-    'v = x[torch.tensor([0, 2])]  # found',
-    'v = x[:, np.arange(3)]  # found',
+    "v = x[[0, 2]]  # found",
+    "v = x[torch.tensor([0, 2])]  # found",
+    "v = x[:, np.arange(3)]  # found",
 )
 
 
@@ -40,7 +40,11 @@ def read(site: Site) -> Found | None:
     for part in site.index:
         listed = part.kind == "sequence" and not part.positional
         hosted = part.kind == "tensor" and part.on == "host" and part.dtype != "bool"
-        if (listed and not _holds_data(part)) or part.kind == "array" or (hosted and part.rank != 0):
+        if (
+            (listed and not _holds_data(part))
+            or part.kind == "array"
+            or (hosted and part.rank != 0)
+        ):
             return Found("`{code}` copies its indices to the device and waits", min(owner.sure, 2))
     return None
 

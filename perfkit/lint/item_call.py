@@ -1,11 +1,13 @@
 """A call of `.item()`: the host reads one element and waits for it.
 
-**What it finds**: `.item()` of a tensor that is likely on the device, inside forward, a step, a loss, a method or a loop.
+**What it finds**: `.item()` of a tensor that is likely on the device, inside forward, a step, a
+loss, a method or a loop.
 
-**Why it hurts**: the host stops until the device has done everything queued before; then the device has nothing queued.
+**Why it hurts**: the host stops until the device has done everything queued before; then the device
+has nothing queued.
 
-**Instead**: keep the value on the device (`torch.where`, masked arithmetic), add up on the device and read once
-after the loop, or read every N steps.
+**Instead**: keep the value on the device (`torch.where`, masked arithmetic), add up on the device
+and read once after the loop, or read every N steps.
 
 **When not to act**: once per epoch, in logging every N steps, or where the value lies on the CPU.
 """
@@ -19,14 +21,14 @@ KIND = "item"
 METHODS = ("item",)
 
 SILENT = (
-    'n = x.shape[0]',
-    'n = torch.tensor([1.0, 2.0]).max().item()',
-    'n = x.cpu().sum().item()',
-    'n = np.ones(3).max().item()',
+    "n = x.shape[0]",
+    "n = torch.tensor([1.0, 2.0]).max().item()",
+    "n = x.cpu().sum().item()",
+    "n = np.ones(3).max().item()",
 )
 FOUND = (
-    'n = x.sum().item()  # found',
-    'for row in x:\n    total = row.max().item()  # found',
+    "n = x.sum().item()  # found",
+    "for row in x:\n    total = row.max().item()  # found",
 )
 
 
@@ -37,4 +39,5 @@ def method(site: Site) -> Found | None:
         return None
     if value.kind == "unknown" and (site.place.host or site.args):
         return None
-    return Found("`{code}` makes the host wait for the device", max(2, value.sure if value.on else 2))
+    sure = 1 if value.name == "lambda" else max(2, value.sure if value.on else 2)
+    return Found("`{code}` makes the host wait for the device", sure)

@@ -1,6 +1,7 @@
 """Linear algebra that checks for errors on the host.
 
-**What it finds**: `torch.linalg.inv`, `solve`, `cholesky`, `eigh`, `svd` and their likes on tensors likely on the device.
+**What it finds**: `torch.linalg.inv`, `solve`, `cholesky`, `eigh`, `svd` and their likes on tensors
+likely on the device.
 
 **Why it hurts**: the host reads the error codes to raise, so it waits in every call.
 
@@ -16,9 +17,12 @@ from perfkit.lint._value import UNKNOWN
 
 CODE = "PK131"
 KIND = "linalg_check"
-_NAMES = "inv solve cholesky eigh eigvalsh eig eigvals svd svdvals lstsq pinv lu_factor matrix_rank inv".split()
+_NAMES = (
+    *("inv", "solve", "cholesky", "eigh", "eigvalsh", "eig", "eigvals", "svd", "svdvals", "lstsq"),
+    *("pinv", "lu_factor", "matrix_rank"),
+)
 FUNCTIONS = (
-    *(f"torch.linalg.{name}" for name in dict.fromkeys(_NAMES)),
+    *(f"torch.linalg.{name}" for name in _NAMES),
     "torch.inverse",
     "torch.cholesky",
     "torch.pinverse",
@@ -26,14 +30,14 @@ FUNCTIONS = (
 )
 
 SILENT = (
-    'v = torch.linalg.inv_ex(x)',
-    'v = torch.linalg.norm(x)',
-    'v = torch.linalg.inv(torch.eye(2))',
+    "v = torch.linalg.inv_ex(x)",
+    "v = torch.linalg.norm(x)",
+    "v = torch.linalg.inv(torch.eye(2))",
 )
 FOUND = (
-    'v = torch.linalg.inv(x)  # found',
-    'v = torch.linalg.solve(x, y)  # found',
-    'v = torch.inverse(x)  # found',
+    "v = torch.linalg.inv(x)  # found",
+    "v = torch.linalg.solve(x, y)  # found",
+    "v = torch.inverse(x)  # found",
 )
 
 

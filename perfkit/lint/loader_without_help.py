@@ -1,12 +1,16 @@
 """A DataLoader that works in the training process, or from pageable memory.
 
-**What it finds**: `DataLoader(...)` for a program that copies to a device, without `num_workers` or without `pin_memory=True`.
+**What it finds**: `DataLoader(...)` for a program that copies to a device, without `num_workers` or
+without `pin_memory=True`.
 
-**Why it hurts**: batches are made while the device waits; from pageable memory no copy overlaps with computing.
+**Why it hurts**: batches are made while the device waits; from pageable memory no copy overlaps
+with computing.
 
-**Instead**: `num_workers` of a few, `pin_memory=True`, `persistent_workers=True`, and copies with `non_blocking=True`.
+**Instead**: `num_workers` of a few, `pin_memory=True`, `persistent_workers=True`, and copies with
+`non_blocking=True`.
 
-**When not to act**: data already in memory as tensors, made in microseconds; a program that never leaves the CPU.
+**When not to act**: data already in memory as tensors, made in microseconds; a program that never
+leaves the CPU.
 """
 
 from __future__ import annotations
@@ -20,11 +24,19 @@ FUNCTIONS = ("torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoa
 ANYWHERE = True
 
 SILENT = (
-    'from torch.utils.data import DataLoader\n\nloader = DataLoader([1, 2])\n',
-    "from torch.utils.data import DataLoader\n\nloader = DataLoader([1], num_workers=4, pin_memory=True)\nfor b in loader:\n    b.to('cuda')\n",
+    "from torch.utils.data import DataLoader\n\nloader = DataLoader([1, 2])\n",
+    "from torch.utils.data import DataLoader\n"
+    "\n"
+    "loader = DataLoader([1], num_workers=4, pin_memory=True)\n"
+    "for b in loader:\n"
+    "    b.to('cuda')\n",
 )
 FOUND = (
-    "from torch.utils.data import DataLoader\n\nloader = DataLoader([1, 2])  # found\nfor b in loader:\n    b.to('cuda')\n",
+    "from torch.utils.data import DataLoader\n"
+    "\n"
+    "loader = DataLoader([1, 2])  # found\n"
+    "for b in loader:\n"
+    "    b.to('cuda')\n",
 )
 
 

@@ -1,10 +1,13 @@
 """A Python loop of small device operations.
 
-**What it finds**: loops over experts, slots, pairs or rows whose body selects a part of the data and works on it.
+**What it finds**: loops over experts, slots, pairs or rows whose body selects a part of the data
+and works on it.
 
-**Why it hurts**: each turn launches the same few small kernels: the host cannot keep the device busy.
+**Why it hurts**: each turn launches the same few small kernels: the host cannot keep the device
+busy.
 
-**Instead**: do all at once: sort by group and split, one table with offsets, one padded or packed tensor.
+**Instead**: do all at once: sort by group and split, one table with offsets, one padded or packed
+tensor.
 
 **When not to act**: few turns with large work in each; layers that follow one another.
 """
@@ -26,15 +29,18 @@ _PAIRS = re.compile(r"pairs?\b|combinations\(")
 _RANGE = re.compile(r"range\(|enumerate\(")
 
 SILENT = (
-    'for layer in self.layers:\n    x = layer(x)',
-    'for expert in self.experts:\n    x = expert(x)',
+    "for layer in self.layers:\n    x = layer(x)",
+    "for expert in self.experts:\n    x = expert(x)",
     "for name in ('a', 'b'):\n    print(name)",
-    'for n in range(3):\n    x = x + y * x.sigmoid()',
+    "for n in range(3):\n    x = x + y * x.sigmoid()",
 )
 FOUND = (
-    'for number, expert in enumerate(self.experts):  # found\n    hit = (index == number).any(-1)\n    x = x + expert(x) * hit',
-    'for row in x:  # found\n    v = row.softmax(-1) * row.sum() + 1',
-    'for values, offsets in slots.values():  # found\n    v = self.table(values.clamp(0, 9)) + offsets.sum()',
+    "for number, expert in enumerate(self.experts):  # found\n"
+    "    hit = (index == number).any(-1)\n"
+    "    x = x + expert(x) * hit",
+    "for row in x:  # found\n    v = row.softmax(-1) * row.sum() + 1",
+    "for values, offsets in slots.values():  # found\n"
+    "    v = self.table(values.clamp(0, 9)) + offsets.sum()",
 )
 
 

@@ -1,13 +1,15 @@
 """A device tensor made from Python data in every step.
 
-**What it finds**: `torch.tensor(data, device=...)`, `as_tensor(list, device=...)` and `new_tensor(list)` in code that runs
-in every step.
+**What it finds**: `torch.tensor(data, device=...)`, `as_tensor(list, device=...)` and
+`new_tensor(list)` in code that runs in every step.
 
 **Why it hurts**: the data is built on the host and copied over, and the host waits for the copy.
 
-**Instead**: make it on the device (`torch.full`, `zeros`, `arange` with `device=`), or once, outside the step.
+**Instead**: make it on the device (`torch.full`, `zeros`, `arange` with `device=`), or once,
+outside the step.
 
-**When not to act**: before the loop; for data that differ in every step, pin and copy without waiting.
+**When not to act**: before the loop; for data that differ in every step, pin and copy without
+waiting.
 """
 
 from __future__ import annotations
@@ -24,16 +26,16 @@ METHODS = ("new_tensor",)
 FUNCTIONS = ("torch.tensor", "torch.as_tensor", "torch.asarray")
 
 SILENT = (
-    'v = torch.tensor([1, 2])',
-    'v = torch.full((3,), 1.0, device=x.device)',
-    'v = torch.tensor([], device=x.device)',
-    'v = torch.as_tensor(x, device=y.device)',
-    'v = x.new_zeros(3)',
+    "v = torch.tensor([1, 2])",
+    "v = torch.full((3,), 1.0, device=x.device)",
+    "v = torch.tensor([], device=x.device)",
+    "v = torch.as_tensor(x, device=y.device)",
+    "v = x.new_zeros(3)",
 )
 FOUND = (
-    'v = torch.tensor([1, 2], device=x.device)  # found',
-    'v = torch.as_tensor([len(x)], device=x.device)  # found',
-    'v = x.new_tensor([1.0])  # found',
+    "v = torch.tensor([1, 2], device=x.device)  # found",
+    "v = torch.as_tensor([len(x)], device=x.device)  # found",
+    "v = x.new_tensor([1.0])  # found",
 )
 
 

@@ -2,9 +2,11 @@
 
 **What it finds**: `x[mask]` read, and `x[mask] = tensor`, with a mask that is likely on the device.
 
-**Why it hurts**: the mask becomes indices by `nonzero`: the host waits, and once more in the gradient.
+**Why it hurts**: the mask becomes indices by `nonzero`: the host waits, and once more in the
+gradient.
 
-**Instead**: `torch.where(mask, a, b)`, or multiply by the mask and divide by its sum for a masked mean.
+**Instead**: `torch.where(mask, a, b)`, or multiply by the mask and divide by its sum for a masked
+mean.
 
 **When not to act**: where few elements remain and much work follows; `x[mask] = 0.0` does not wait.
 """
@@ -18,25 +20,29 @@ CODE = "PK122"
 KIND = "mask_index"
 
 SILENT = (
-    'x[mask] = 0.0',
-    'v = x[index]',
-    'v = torch.where(mask, x, y)',
-    'v = x.masked_fill(mask, 0.0)',
-    'v = torch.ones(3)[torch.ones(3) > 0]',
+    "x[mask] = 0.0",
+    "v = x[index]",
+    "v = torch.where(mask, x, y)",
+    "v = x.masked_fill(mask, 0.0)",
+    "v = torch.ones(3)[torch.ones(3) > 0]",
 )
 FOUND = (
-    'v = x[mask]  # found',
-    'v = x[x > 0]  # found',
-    'x[mask] = y[mask]  # found',
-    'v = x[:, ~mask]  # found',
-    'keep = x.sum(-1) > 0\nv = x[keep]  # found',
+    "v = x[mask]  # found",
+    "v = x[x > 0]  # found",
+    "x[mask] = y[mask]  # found",
+    "v = x[:, ~mask]  # found",
+    "keep = x.sum(-1) > 0\nv = x[keep]  # found",
 )
 
 
 def read(site: Site) -> Found | None:
     """`x[mask]`."""
     sure = _mask(site)
-    return Found("`{code}` turns a mask into indices and waits for their count", sure) if sure else None
+    return (
+        Found("`{code}` turns a mask into indices and waits for their count", sure)
+        if sure
+        else None
+    )
 
 
 def write(site: Site) -> Found | None:

@@ -20,12 +20,12 @@ METHODS = ("masked_select",)
 FUNCTIONS = ("torch.masked_select",)
 
 SILENT = (
-    'v = torch.ones(3).masked_select(torch.ones(3) > 0)',
-    'v = x.masked_fill(mask, 0.0)',
+    "v = torch.ones(3).masked_select(torch.ones(3) > 0)",
+    "v = x.masked_fill(mask, 0.0)",
 )
 FOUND = (
-    'v = x.masked_select(mask)  # found',
-    'v = torch.masked_select(x, mask)  # found',
+    "v = x.masked_select(mask)  # found",
+    "v = torch.masked_select(x, mask)  # found",
 )
 
 
@@ -42,4 +42,6 @@ def function(site: Site) -> Found | None:
 def _told(value: Value) -> Found | None:
     if value.on == "host":
         return None
-    return Found("`{code}` waits to learn how many elements there are", value.sure if value.on else 2)
+    return Found(
+        "`{code}` waits to learn how many elements there are", value.sure if value.on else 2
+    )

@@ -1,11 +1,12 @@
 """Indices of non-zero elements: the size of the result depends on values.
 
-**What it finds**: `nonzero`, `argwhere`, `to_sparse` and one-argument `where` of a tensor that is likely on the device.
+**What it finds**: `nonzero`, `argwhere`, `to_sparse` and one-argument `where` of a tensor that is
+likely on the device.
 
 **Why it hurts**: the host must learn the count before it can allocate the result, so it waits.
 
-**Instead**: `torch.where(cond, a, b)` or masked arithmetic when only values are needed, `nonzero_static(size=n)`
-when the count is known or bounded, one sort by key for routing to experts.
+**Instead**: `torch.where(cond, a, b)` or masked arithmetic when only values are needed,
+`nonzero_static(size=n)` when the count is known or bounded, one sort by key for routing to experts.
 
 **When not to act**: where the selection saves much more work than the wait costs.
 """
@@ -20,17 +21,17 @@ METHODS = ("nonzero", "argwhere", "to_sparse")
 FUNCTIONS = ("torch.nonzero", "torch.argwhere", "torch.where")
 
 SILENT = (
-    'v = torch.where(mask, x, y)',
-    'v = torch.nonzero_static(mask, size=4)',
-    'v = x.count_nonzero()',
-    'v = torch.nonzero(torch.tensor([0, 1]))',
-    'v = np.nonzero([0, 1])',
+    "v = torch.where(mask, x, y)",
+    "v = torch.nonzero_static(mask, size=4)",
+    "v = x.count_nonzero()",
+    "v = torch.nonzero(torch.tensor([0, 1]))",
+    "v = np.nonzero([0, 1])",
 )
 FOUND = (
-    'v = mask.nonzero()  # found',
-    'v = torch.nonzero(x > 0)  # found',
-    'rows, columns = torch.where(x > 0)  # found',
-    'v = torch.argwhere(mask)  # found',
+    "v = mask.nonzero()  # found",
+    "v = torch.nonzero(x > 0)  # found",
+    "rows, columns = torch.where(x > 0)  # found",
+    "v = torch.argwhere(mask)  # found",
 )
 
 

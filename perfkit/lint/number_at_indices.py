@@ -2,9 +2,11 @@
 
 **What it finds**: `x[index] = 1` where `index` is a tensor of integers on the device.
 
-**Why it hurts**: the number becomes a CPU tensor that is copied over, and the host waits for the copy.
+**Why it hurts**: the number becomes a CPU tensor that is copied over, and the host waits for the
+copy.
 
-**Instead**: `index_fill_`, `scatter_` with a number, or write a device tensor; `x[mask] = 1` does not wait.
+**Instead**: `index_fill_`, `scatter_` with a number, or write a device tensor; `x[mask] = 1` does
+not wait.
 
 **When not to act**: before the loop.
 """
@@ -18,15 +20,15 @@ KIND = "h2d"
 FIX = "index_fill_, scatter_ with a number, or write a device tensor"
 
 SILENT = (
-    'x[mask] = 1.0',
-    'x[0] = 1.0',
-    'x[:, 1:] = 0',
-    'x[index.long()] = y',
-    'x[x > 0] = 1',
+    "x[mask] = 1.0",
+    "x[0] = 1.0",
+    "x[:, 1:] = 0",
+    "x[index.long()] = y",
+    "x[x > 0] = 1",
 )
 FOUND = (
-    'x[index.long()] = 1  # found',
-    'x[x.argmax(-1)] = 0.0  # found',
+    "x[index.long()] = 1  # found",
+    "x[x.argmax(-1)] = 0.0  # found",
 )
 
 
@@ -38,4 +40,6 @@ def write(site: Site) -> Found | None:
     integers = [p for p in site.index if p.kind == "tensor" and p.dtype == "int" and p.rank != 0]
     if not integers or any(part.on != "device" for part in integers):
         return None
-    return Found("`{code} = ...` copies the number to the device and waits", min(2, integers[0].sure))
+    return Found(
+        "`{code} = ...` copies the number to the device and waits", min(2, integers[0].sure)
+    )

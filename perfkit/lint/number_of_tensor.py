@@ -1,10 +1,12 @@
 """A tensor where Python wants a number.
 
-**What it finds**: `int()`, `float()`, `range()` and `math.*` of a tensor that is likely on the device.
+**What it finds**: `int()`, `float()`, `range()` and `math.*` of a tensor that is likely on the
+device.
 
 **Why it hurts**: each reads one element: the host waits for everything queued before.
 
-**Instead**: use the torch function of the same name, keep the value as a tensor, or read several at once.
+**Instead**: use the torch function of the same name, keep the value as a tensor, or read several at
+once.
 
 **When not to act**: once per epoch, or where the value lies on the CPU.
 """
@@ -19,16 +21,16 @@ CODE = "PK103"
 KIND = "item"
 
 SILENT = (
-    'n = int(x.shape[0])',
-    'n = float(len(x))',
-    'n = math.sqrt(x.size(-1))',
-    'n = int(torch.tensor([1]).sum())',
+    "n = int(x.shape[0])",
+    "n = float(len(x))",
+    "n = math.sqrt(x.size(-1))",
+    "n = int(torch.tensor([1]).sum())",
 )
 FOUND = (
-    'n = int(x.argmax())  # found',
-    'n = float(x.mean())  # found',
-    'n = math.log(x.sum())  # found',
-    'for i in range(x.max()):  # found\n    pass',
+    "n = int(x.argmax())  # found",
+    "n = float(x.mean())  # found",
+    "n = math.log(x.sum())  # found",
+    "for i in range(x.max()):  # found\n    pass",
 )
 
 

@@ -2,7 +2,8 @@
 
 **What it finds**: `.numpy()` and `np.*` functions given a tensor that is likely on the device.
 
-**Why it hurts**: on a GPU this raises TypeError; with a `.cpu()` before it, it waits for the device.
+**Why it hurts**: on a GPU this raises TypeError; with a `.cpu()` before it, it waits for the
+device.
 
 **Instead**: use the torch function of the same name, or copy once to pinned memory.
 
@@ -19,13 +20,13 @@ METHODS = ("numpy", "__array__")
 FUNCTIONS = ("numpy.*",)
 
 SILENT = (
-    'v = x.cpu().numpy()  # other',
-    'v = np.asarray([1, 2])',
-    'v = np.zeros(x.shape[0])',
+    "v = x.cpu().numpy()  # other",
+    "v = np.asarray([1, 2])",
+    "v = np.zeros(x.shape[0])",
 )
 FOUND = (
-    'v = np.asarray(x)  # found',
-    'v = x.numpy()  # found',
+    "v = np.asarray(x)  # found",
+    "v = x.numpy()  # found",
 )
 
 

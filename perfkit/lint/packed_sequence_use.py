@@ -1,10 +1,13 @@
 """Packed sequences and their lengths.
 
-**What it finds**: `pack_padded_sequence` with lengths on the device or unsorted; `pad_packed_sequence`.
+**What it finds**: `pack_padded_sequence` with lengths on the device or unsorted;
+`pad_packed_sequence`.
 
-**Why it hurts**: lengths must be on the host, and the order of unsorted sequences travels between host and device.
+**Why it hurts**: lengths must be on the host, and the order of unsorted sequences travels between
+host and device.
 
-**Instead**: sort by length in the data loader, keep the lengths on the CPU, and pass `enforce_sorted=True`.
+**Instead**: sort by length in the data loader, keep the lengths on the CPU, and pass
+`enforce_sorted=True`.
 
 **When not to act**: where the recurrent network itself takes most of the step.
 """
@@ -21,12 +24,10 @@ FUNCTIONS = (
     "torch.nn.utils.rnn.pack_sequence",
 )
 
-SILENT = (
-    'v = rnn.pack_padded_sequence(x, torch.tensor([3, 2]))',
-)
+SILENT = ("v = rnn.pack_padded_sequence(x, torch.tensor([3, 2]))",)
 FOUND = (
-    'v = rnn.pack_padded_sequence(x, y)  # found',
-    'v = rnn.pack_padded_sequence(x, torch.tensor([1, 2]), enforce_sorted=False)  # found',
+    "v = rnn.pack_padded_sequence(x, y)  # found",
+    "v = rnn.pack_padded_sequence(x, torch.tensor([1, 2]), enforce_sorted=False)  # found",
 )
 
 
@@ -35,7 +36,9 @@ def function(site: Site) -> Found | None:
     if site.place.host:
         return None
     if site.name.endswith("pad_packed_sequence"):
-        return Found("`{code}` copies the order of the sequences to the host when they were unsorted", 2)
+        return Found(
+            "`{code}` copies the order of the sequences to the host when they were unsorted", 2
+        )
     lengths = site.arg(1, "lengths")
     if site.constant(3, "enforce_sorted") is False:
         return Found("`{code}` sorts the lengths and copies the order to the device", 2)

@@ -1,6 +1,7 @@
 """`repeat_interleave` by a tensor without `output_size`.
 
-**What it finds**: `repeat_interleave` whose repeats are a tensor likely on the device, without `output_size=`.
+**What it finds**: `repeat_interleave` whose repeats are a tensor likely on the device, without
+`output_size=`.
 
 **Why it hurts**: the host reads the total and whether all repeats are positive: two waits.
 
@@ -20,13 +21,13 @@ METHODS = ("repeat_interleave",)
 FUNCTIONS = ("torch.repeat_interleave",)
 
 SILENT = (
-    'v = x.repeat_interleave(2, dim=0)',
-    'v = x.repeat_interleave(y, output_size=x.shape[0])',
-    'n = x.shape[0]\nv = torch.repeat_interleave(x, n)',
+    "v = x.repeat_interleave(2, dim=0)",
+    "v = x.repeat_interleave(y, output_size=x.shape[0])",
+    "n = x.shape[0]\nv = torch.repeat_interleave(x, n)",
 )
 FOUND = (
-    'v = x.repeat_interleave(y)  # found',
-    'v = torch.repeat_interleave(x, y, dim=0)  # found',
+    "v = x.repeat_interleave(y)  # found",
+    "v = torch.repeat_interleave(x, y, dim=0)  # found",
 )
 
 

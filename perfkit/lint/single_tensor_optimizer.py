@@ -20,12 +20,10 @@ FUNCTIONS = ("torch.optim.*",)
 ANYWHERE = True
 
 SILENT = (
-    'o = torch.optim.Adam(self.parameters())',
-    'o = torch.optim.Adam(self.parameters(), foreach=False, fused=True)',
+    "o = torch.optim.Adam(self.parameters())",
+    "o = torch.optim.Adam(self.parameters(), foreach=False, fused=True)",
 )
-FOUND = (
-    'o = torch.optim.Adam(self.parameters(), foreach=False)  # found',
-)
+FOUND = ("o = torch.optim.Adam(self.parameters(), foreach=False)  # found",)
 
 
 def function(site: Site) -> Found | None:

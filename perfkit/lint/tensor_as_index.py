@@ -1,11 +1,13 @@
 """A one-element device tensor where Python needs an integer.
 
-**What it finds**: `x[t]`, `x[:t]`, `items[t]` with a tensor of no dimensions; `torch.zeros(t)`, `torch.full(size, t)` and the like.
+**What it finds**: `x[t]`, `x[:t]`, `items[t]` with a tensor of no dimensions; `torch.zeros(t)`,
+`torch.full(size, t)` and the like.
 
-**Why it hurts**: a size or a position must be known on the host: each such tensor is read, and the host waits.
+**Why it hurts**: a size or a position must be known on the host: each such tensor is read, and the
+host waits.
 
-**Instead**: index with a tensor of one dimension (`x[t.view(1)]`, `index_select`, `gather`), mask instead of slicing,
-or read all bounds at once.
+**Instead**: index with a tensor of one dimension (`x[t.view(1)]`, `index_select`, `gather`), mask
+instead of slicing, or read all bounds at once.
 
 **When not to act**: where the tensor lies on the CPU.
 """
@@ -16,6 +18,7 @@ from perfkit.lint._site import Found, Site
 
 CODE = "PK108"
 KIND = "item"
+METHODS = ("narrow", "view", "reshape", "repeat", "expand", "topk", "split", "chunk", "select")
 FUNCTIONS = (
     "torch.zeros",
     "torch.ones",
@@ -27,16 +30,16 @@ FUNCTIONS = (
 _SIZES = ("end", "start", "size", "fill_value")
 
 SILENT = (
-    'v = x[0]',
-    'v = x[:, index]',
-    'v = x[: x.shape[0] // 2]',
-    'v = torch.zeros(x.shape[0], device=x.device)',
-    'v = x[index.view(1)]',
+    "v = x[0]",
+    "v = x[:, index]",
+    "v = x[: x.shape[0] // 2]",
+    "v = torch.zeros(x.shape[0], device=x.device)",
+    "v = x[index.view(1)]",
 )
 FOUND = (
-    'v = x[x.argmax()]  # found',
-    'v = x[: index.max()]  # found',
-    'v = torch.arange(x.max(), device=x.device)  # found',
+    "v = x[x.argmax()]  # found",
+    "v = x[: index.max()]  # found",
+    "v = torch.arange(x.max(), device=x.device)  # found",
     "names = ['a', 'b']\nv = names[x.argmax()]  # found",
 )
 
@@ -52,6 +55,16 @@ def read(site: Site) -> Found | None:
             bare = part.kind == "slice" or (value.rank == 0 and value.dtype != "bool")
             if bare and value.kind == "tensor" and value.on == "device":
                 return Found("`{code}` reads its index from the device and waits", value.sure)
+    return None
+
+
+def method(site: Site) -> Found | None:
+    """`x.narrow(0, t, 2)`, `x.view(t)`."""
+    if not site.receiver.holds_data:
+        return None
+    for value in (*site.args, *site.kwargs.values()):
+        if value.kind == "tensor" and value.on == "device" and value.rank == 0:
+            return Found("`{code}` reads a size from the device and waits", value.sure)
     return None
 
 

@@ -18,13 +18,13 @@ KIND = "tensor_of_scalars"
 FUNCTIONS = ("torch.tensor", "torch.as_tensor", "torch.FloatTensor")
 
 SILENT = (
-    'v = torch.tensor([1.0, 2.0])',
-    'v = torch.stack([x.sum(), y.sum()])',
-    'v = torch.tensor([len(x), 2])',
+    "v = torch.tensor([1.0, 2.0])",
+    "v = torch.stack([x.sum(), y.sum()])",
+    "v = torch.tensor([len(x), 2])",
 )
 FOUND = (
-    'v = torch.tensor([x.sum(), y.sum()])  # found',
-    'losses = [row.sum() for row in x]\nv = torch.tensor(losses)  # found',
+    "v = torch.tensor([x.sum(), y.sum()])  # found",
+    "losses = [row.sum() for row in x]\nv = torch.tensor(losses)  # found",
 )
 
 
@@ -34,4 +34,6 @@ def function(site: Site) -> Found | None:
     if data is None or data.kind != "sequence":
         return None
     sure = max((read_on_device(part) for part in data.inner if part.kind == "tensor"), default=0)
-    return Found("`{code}` reads every element to the host and waits for each", sure) if sure else None
+    return (
+        Found("`{code}` reads every element to the host and waits for each", sure) if sure else None
+    )

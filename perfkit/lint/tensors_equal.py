@@ -1,6 +1,7 @@
 """Two tensors compared to one Python bool.
 
-**What it finds**: `torch.equal`, `torch.allclose` and the methods of tensors that are likely on the device.
+**What it finds**: `torch.equal`, `torch.allclose` and the methods of tensors that are likely on the
+device.
 
 **Why it hurts**: the answer is a Python bool, so the host waits for the comparison.
 
@@ -20,13 +21,13 @@ METHODS = ("equal", "allclose")
 FUNCTIONS = ("torch.equal", "torch.allclose")
 
 SILENT = (
-    'v = torch.eq(x, y)',
-    'v = (x == y).all()',
-    'v = torch.equal(torch.ones(1), torch.ones(1))',
+    "v = torch.eq(x, y)",
+    "v = (x == y).all()",
+    "v = torch.equal(torch.ones(1), torch.ones(1))",
 )
 FOUND = (
-    'v = torch.equal(x, y)  # found',
-    'v = x.allclose(y)  # found',
+    "v = torch.equal(x, y)  # found",
+    "v = x.allclose(y)  # found",
 )
 
 

@@ -4,7 +4,8 @@
 
 **Why it hurts**: the host waits, copies, and builds one Python object per element.
 
-**Instead**: do the arithmetic on the device; where Python must see the values, fetch once for many steps.
+**Instead**: do the arithmetic on the device; where Python must see the values, fetch once for many
+steps.
 
 **When not to act**: at the end of a run, or for the few values that decide what is launched next.
 """
@@ -18,16 +19,16 @@ KIND = "tolist"
 METHODS = ("tolist",)
 
 SILENT = (
-    'v = x.cpu().tolist()',
-    'v = np.ones(3).tolist()',
-    'v = list(x.shape)',
+    "v = x.cpu().tolist()",
+    "v = np.ones(3).tolist()",
+    "v = list(x.shape)",
 )
-FOUND = (
-    'v = x.argmax(-1).tolist()  # found',
-)
+FOUND = ("v = x.argmax(-1).tolist()  # found",)
 
 
 def method(site: Site) -> Found | None:
     """`x.tolist()`."""
     sure = read_on_device(site.receiver)
-    return Found("`{code}` copies the tensor to the host and waits", sure) if sure else None
+    if site.receiver.kind == "unknown" and site.facts.get("only_torch") and not site.place.host:
+        sure = 2 if site.place.function else 1
+    return Found("`{code}` copies the tensor to the host and waits", max(2, sure)) if sure else None

@@ -20,14 +20,14 @@ METHODS = ("unique", "unique_consecutive")
 FUNCTIONS = ("torch.unique", "torch.unique_consecutive")
 
 SILENT = (
-    'v = torch.ones(3).unique()',
-    'v = np.unique([1, 2])',
-    'v = x.sort().values',
+    "v = torch.ones(3).unique()",
+    "v = np.unique([1, 2])",
+    "v = x.sort().values",
 )
 FOUND = (
-    'v = x.unique()  # found',
-    'v, n = torch.unique(x, return_counts=True)  # found',
-    'v = torch.unique_consecutive(x)  # found',
+    "v = x.unique()  # found",
+    "v, n = torch.unique(x, return_counts=True)  # found",
+    "v = torch.unique_consecutive(x)  # found",
 )
 
 

@@ -18,12 +18,12 @@ KIND = "h2d_pageable_async"
 METHODS = ("to", "cuda")
 
 SILENT = (
-    'v = torch.ones(3).pin_memory().to(x.device, non_blocking=True)',
-    'v = x.to(y.device, non_blocking=True)',
+    "v = torch.ones(3).pin_memory().to(x.device, non_blocking=True)",
+    "v = x.to(y.device, non_blocking=True)",
 )
 FOUND = (
-    'v = torch.ones(3).to(x.device, non_blocking=True)  # found',
-    'v = torch.from_numpy(np.ones(3)).cuda(non_blocking=True)  # found',
+    "v = torch.ones(3).to(x.device, non_blocking=True)  # found",
+    "v = torch.from_numpy(np.ones(3)).cuda(non_blocking=True)  # found",
 )
 
 

@@ -2,7 +2,8 @@
 
 **What it finds**: `zero_grad(set_to_none=False)`.
 
-**Why it hurts**: every gradient is written, then read and added to; dropping them saves both and the memory meanwhile.
+**Why it hurts**: every gradient is written, then read and added to; dropping them saves both and
+the memory meanwhile.
 
 **Instead**: leave the argument out: `None` is the default.
 
@@ -19,12 +20,12 @@ FIX = "leave set_to_none out"
 METHODS = ("zero_grad",)
 
 SILENT = (
-    'self.optimizer.zero_grad()',
-    'self.optimizer.zero_grad(set_to_none=True)',
+    "self.optimizer.zero_grad()",
+    "self.optimizer.zero_grad(set_to_none=True)",
 )
 FOUND = (
-    'self.optimizer.zero_grad(set_to_none=False)  # found',
-    'self.optimizer.zero_grad(False)  # found',
+    "self.optimizer.zero_grad(set_to_none=False)  # found",
+    "self.optimizer.zero_grad(False)  # found",
 )
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from perfkit.analysis.loops import Loop
+from perfkit.analysis.loops import Loop, loops_around
 from perfkit.analysis.source import source_at
 from perfkit.analysis.sync_costs import step_limit
 from perfkit.analysis.sync_points import SyncPoint, sync_points
 from perfkit.base import plugins, units
-from perfkit.base.errors import NotApplicable
+from perfkit.base.errors import NotApplicable, NotObservable
 from perfkit.model.diagnosis import Finding, Saving
 from perfkit.model.run import Run
 from perfkit.model.syncs import Frame
@@ -65,10 +65,12 @@ def claimed(run: Run, rule: str) -> tuple[Claim, ...]:
     """What a rule speaks for, by its module's name.
 
     Raises:
-        NotObservable: no step was watched.
-        NotApplicable: nothing waits.
+        NotApplicable: nothing waits, or no step was watched, as `host_wait_in_step` then says.
     """
-    points = sync_points(run)
+    try:
+        points = sync_points(run)
+    except NotObservable as reason:
+        raise NotApplicable(str(reason)) from reason
     if not points:
         raise NotApplicable("no line waits for the device or copies")
     return _partition(points).get(rule, ())
@@ -84,6 +86,22 @@ def parts(run: Run) -> dict[SyncPoint, str]:
         point: f"{_id(rule)} at {short(claim.place)}"
         for point, (rule, claim) in _owners(sync_points(run)).items()
     }
+
+
+def loops(run: Run) -> frozenset[Loop]:
+    """Every loop that a rule speaks for, those inside it and those it is called from included."""
+    try:
+        points = sync_points(run)
+    except NotObservable:
+        return frozenset()
+    return frozenset(
+        loop
+        for claims in _partition(points).values()
+        for claim in claims
+        if claim.loop is not None
+        for point in claim.points
+        for loop in loops_around(point.stack)
+    )
 
 
 def owners(run: Run) -> dict[SyncPoint, str]:
@@ -123,18 +141,27 @@ def by_loop(
     return [Claim(loop.place, tuple(mine), loop) for loop, mine in found.items()]
 
 
-def by_statement(
-    points: Sequence[SyncPoint], wanted: Callable[[SyncPoint], Frame | None]
+def by_line_of(
+    points: Sequence[SyncPoint], place_of: Callable[[SyncPoint], Frame | None]
 ) -> list[Claim]:
     """Points by the line that names their problem; those without one left out."""
-    found: dict[tuple[str, int], list[SyncPoint]] = defaultdict(list)
-    places: dict[tuple[str, int], Frame] = {}
+    found: dict[tuple[str, int], tuple[Frame, list[SyncPoint]]] = {}
     for point in points:
-        place = wanted(point)
+        place = place_of(point)
         if place is not None:
-            places.setdefault((place.file, place.line), place)
-            found[place.file, place.line].append(point)
-    return [Claim(places[key], tuple(mine)) for key, mine in found.items()]
+            found.setdefault((place.file, place.line), (place, []))[1].append(point)
+    return [Claim(place, tuple(mine)) for place, mine in found.values()]
+
+
+def by_function(points: Sequence[SyncPoint], wanted: Callable[[SyncPoint], bool]) -> list[Claim]:
+    """Wanted points by the function they stand in, named after the line that waits most."""
+    found: dict[tuple[str, str], tuple[Frame, list[SyncPoint]]] = {}
+    for point in points:
+        if point.site is not None and wanted(point):
+            source = source_at(point.site)
+            function = source.function if source else point.site.function
+            found.setdefault((point.site.file, function), (point.site, []))[1].append(point)
+    return [Claim(place, tuple(mine)) for place, mine in found.values()]
 
 
 def finding(run: Run, claim: Claim, title: str, fix: str, **changes: Any) -> Finding:
@@ -177,7 +204,8 @@ def told(run: Run, claim: Claim) -> str:
             of = f" of {units.count(every)}" if every > mine else ""
             parts.append(f"{units.count(mine)}{of} {one if every == 1 else many}")
     places = list(dict.fromkeys(short(point.site) for point in claim.points))
-    more = f" and {len(places) - _NAMED} more lines" if len(places) > _NAMED else ""
+    rest = len(places) - _NAMED
+    more = f" and {rest} more line{'' if rest == 1 else 's'}" if rest > 0 else ""
     return f"{' and '.join(parts)} per step ({', '.join(places[:_NAMED])}{more})"
 
 

@@ -46,8 +46,7 @@ def per_expert_loop(run: Run) -> Looked:
     """One finding per loop over experts that waits.
 
     Raises:
-        NotObservable: no step was watched.
-        NotApplicable: nothing waits.
+        NotApplicable: nothing waits, or no step was watched.
     """
     found = _claims.claimed(run, "per_expert_loop")
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))

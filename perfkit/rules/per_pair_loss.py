@@ -49,8 +49,7 @@ def per_pair_loss(run: Run) -> Looked:
     """One finding per loss that goes through its samples or pairs and waits for them.
 
     Raises:
-        NotObservable: no step was watched.
-        NotApplicable: nothing waits.
+        NotApplicable: nothing waits, or no step was watched.
     """
     found = _claims.claimed(run, "per_pair_loss")
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))

@@ -32,8 +32,7 @@ from perfkit.analysis.loops import Loop, loops_around
 from perfkit.analysis.sync_costs import step_limit
 from perfkit.analysis.sync_points import SyncPoint
 from perfkit.base import units
-from perfkit.base.errors import NotApplicable, NotObservable
-from perfkit.model.costs import OpCost
+from perfkit.base.errors import NotApplicable
 from perfkit.model.diagnosis import Finding, Saving
 from perfkit.model.run import Run
 from perfkit.rules import _claims
@@ -66,13 +65,14 @@ def per_slot_embedding(run: Run) -> Looked:
         NotApplicable: neither copies nor operators were recorded by line.
     """
     copies: tuple[Claim, ...] = ()
-    with suppress(NotApplicable, NotObservable):  # lookups are found without waits too
+    with suppress(NotApplicable):  # lookups are found without waits too
         copies = _claims.claimed(run, "per_slot_embedding")
     if not copies and not _counted(run):
         raise NotApplicable("operators were not counted by line, and no copies in a loop were seen")
-    found = (*_lookups(run), *(_copies(run, claim) for claim in copies))
-    lookups = sum(row.calls for row in run.costs if row.op in _LOOKUPS)
-    per_step = units.count(round(lookups / max(run.costed_steps, 1), 1))
+    lookups = [_looking(run, loop, count) for loop, count in lookup_loops(run).items()]
+    found = (*lookups, *(_copies(run, claim) for claim in copies))
+    calls = sum(row.calls for row in run.costs if row.op in _LOOKUPS)
+    per_step = units.count(round(calls / max(run.costed_steps, 1), 1))
     return Looked(f"{per_step} embedding lookups per step", found)
 
 
@@ -91,14 +91,14 @@ def _counted(run: Run) -> bool:
     return bool(run.costed_steps) and any(row.place is not None for row in run.costs)
 
 
-def _lookups(run: Run) -> list[Finding]:
-    rows: dict[Loop, list[OpCost]] = defaultdict(list)
+def lookup_loops(run: Run) -> dict[Loop, float]:
+    """Loops that look up often, with their lookups per step."""
+    counts: dict[Loop, float] = defaultdict(float)
     for row in run.costs:
-        if row.op in _LOOKUPS and row.place is not None:
+        if row.op in _LOOKUPS and row.place is not None and row.phase != "backward":
             for loop in loops_around([row.place])[-1:]:
-                rows[loop].append(row)
-    counts = {loop: sum(r.calls for r in mine) / run.costed_steps for loop, mine in rows.items()}
-    return [_looking(run, loop, count) for loop, count in counts.items() if count >= _LEAST]
+                counts[loop] += row.calls / run.costed_steps
+    return {loop: count for loop, count in counts.items() if count >= _LEAST}
 
 
 def _looking(run: Run, loop: Loop, count: float) -> Finding:

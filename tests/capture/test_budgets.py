@@ -32,7 +32,9 @@ def test_launches_are_named_from_the_most_to_the_least():
     for op, amount in (("aten::add", 1), ("aten::mul", 4)):
         launches(op, (), amount, "")
     launches.settle()
-    with pytest.raises(LaunchBudgetError, match=r"5 operators[\s\S]*4 x aten::mul[\s\S]*1 x aten::add"):
+    with pytest.raises(
+        LaunchBudgetError, match=r"5 operators[\s\S]*4 x aten::mul[\s\S]*1 x aten::add"
+    ):
         launches.check()
 
 

@@ -35,7 +35,7 @@ def test_a_run_directory_becomes_a_page_under_reports_and_a_verdict(run_director
     result = _call(run_directory)
     assert result.exit_code == 0
     assert Path("reports/ctr-found.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert "SMoE.forward makes 128" in result.output
+    assert "The loop over experts in SMoE.forward" in result.output
     assert "reports/ctr-found.html" in result.output
 
 
@@ -92,7 +92,7 @@ def test_a_run_nobody_has_judged_yet_is_judged_now(tmp_path: Path) -> None:
     save(ctr_run(), tmp_path / "ctr")
     data = json.loads(_call(tmp_path / "ctr", "--json").stdout)
     assert data["schema"] == "perfkit.diagnosis/1"
-    assert data["verdict"]["why"].startswith("SMoE.forward makes 128")
+    assert data["verdict"]["why"].startswith("The loop over experts in SMoE.forward makes 128")
 
 
 def test_a_folder_is_no_file_to_write_to(run_directory: Path, tmp_path: Path) -> None:

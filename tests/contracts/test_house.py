@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(p for p in (ROOT / "perfkit").rglob("*.py"))
-PLUGIN_ROOMS = ("rules", "report/sections", "catalogue")
+PLUGIN_ROOMS = ("rules", "report/sections", "catalogue", "fixes", "lint")
 
 
 def test_rooms_import_only_from_the_floors_below():

@@ -173,7 +173,11 @@ def test_the_report_lists_tests_by_what_they_asked_for(suite, tmp_path):
     )
     done.assert_outcomes(passed=2)
     done.stdout.fnmatch_lines(
-        [" syncs  launches    h2d bytes*", "     2         1            8  *::test_busy", "*.py:5 in*"]
+        [
+            " syncs  launches    h2d bytes*",
+            "     2         1            8  *::test_busy",
+            "*.py:5 in*",
+        ]
     )
     document = json.loads(written.read_text())
     assert document["schema"] == "perfkit.pytest/1"

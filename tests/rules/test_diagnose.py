@@ -48,14 +48,15 @@ def test_the_ctr_model_in_three_sentences() -> None:
         "synchronisations and 62 blocking copies."
     )
     assert verdict.why == (
-        "SMoE.forward makes 128 of the 130 synchronisations (model.py:20, model.py:21)."
+        "The loop over experts in SMoE.forward makes 128 of 130 synchronisations per step "
+        "(model.py:20, model.py:21)."
     )
-    assert verdict.next.startswith("model.py:20: ")
+    assert verdict.next.startswith("model.py:18: Sort the tokens by expert once")
 
 
 def test_the_lens_loss_in_three_sentences() -> None:
     verdict = _diagnosed(lens_run()).verdict
-    assert verdict.why.startswith("lens_loss makes all 494 synchronisations (loss.py:14, ")
+    assert verdict.why.startswith("The loss goes pair by pair in lens_loss: 494 synchronisations")
 
 
 @pytest.mark.parametrize(

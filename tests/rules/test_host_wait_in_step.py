@@ -44,7 +44,7 @@ def test_one_line_is_one_finding_whatever_it_issues() -> None:
     run = draw(
         "step  dddd.dddd\nsync  iin..iin.",
         i=item(blocked_ns=9 * US),
-        n=item(op="aten::nonzero", kind="nonzero", phase="backward", fix=""),
+        n=item(op="aten::nonzero", kind="nonzero", phase="other", fix=""),
         device="pretend-cuda",
     )
     looked = host_wait_in_step(run)
@@ -54,7 +54,7 @@ def test_one_line_is_one_finding_whatever_it_issues() -> None:
     assert (str(finding.place), finding.fix) == ("model.py:88", "Keep the value on the device")
     assert finding.evidence["per_step"] == 3.0
     assert finding.evidence["ops"] == "aten::_local_scalar_dense, aten::nonzero"
-    assert finding.evidence["phases"] == "backward, forward"
+    assert finding.evidence["phases"] == "forward, other"
     assert finding.evidence["blocked_ns"] == 18 * US
     assert finding.saving is not None
     measured = (18 * US, 18 * US, 18 * US + 2 * 200 * US)

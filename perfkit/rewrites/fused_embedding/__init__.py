@@ -171,11 +171,10 @@ def _adopted(
     reduce: str = Reduce.SUM.value,
 ) -> Inputs:
     """Inputs as a file holds them; `batch` as {slot: (values, offsets)} or with weights as third."""
-    by_name = isinstance(batch, Mapping)
-    if by_name and "per_slot" in batch:  # the fields of a SlotBatch
+    if isinstance(batch, Mapping) and "per_slot" in batch:  # the fields of a SlotBatch
         slots, weights = batch["per_slot"], batch.get("weights", ())
     else:
-        given = list(batch.values()) if by_name else list(batch)
+        given = list(batch.values()) if isinstance(batch, Mapping) else list(batch)
         slots = [slot[:2] for slot in given]
         weights = [slot[2] for slot in given if len(slot) > 2]
     pairs = tuple((values, offsets) for values, offsets in slots)

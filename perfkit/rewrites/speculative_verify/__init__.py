@@ -115,8 +115,9 @@ def _only_on_a_cpu(claim: Claim) -> str | None:
 def _adopted(*parts: Any, **named: Any) -> Inputs:
     """A claim from its fields, by name or in order: two of a greedy one, four of a sampled one."""
     if len(parts) == 1 and not named and isinstance(parts[0], (tuple, list, Mapping)):
-        parts, named = ((), parts[0]) if isinstance(parts[0], Mapping) else (tuple(parts[0]), {})
-    given = named or parts
+        given: Any = parts[0]
+    else:
+        given = named or parts
     kind: type[Claim] = GreedyClaim if len(given) == 2 else SampledClaim
     claim = rebuilt(kind, given)
     for name, part in vars(claim).items():

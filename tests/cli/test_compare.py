@@ -1,0 +1,92 @@
+"""`perfkit compare` on captured calls: exit codes, words and rows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from perfkit.base.errors import PerfkitError
+from perfkit.cli.compare import command
+from perfkit.rewrites._inputs_file import save
+from perfkit.rewrites._inputs_tree import Packed
+
+SOURCE = """
+import torch
+
+def found(x, mask):
+    return torch.stack([row[m].sum() for row, m in zip(x, mask)])
+
+def fast(x, mask):
+    return torch.where(mask, x, 0).sum(1)
+
+def wrong(x, mask):
+    return x.sum(1)
+
+def stateful(x, mask, state):
+    return x @ state["weight"]
+"""
+
+
+@pytest.fixture
+def compare(tmp_path):
+    """`compare(before, after, *options)` on one captured call."""
+    torch.set_num_threads(1)
+    (tmp_path / "both.py").write_text(SOURCE)
+    x = torch.arange(8.0).reshape(2, 4).requires_grad_()
+    tree = {"args": [x, x.detach() > 2], "kwargs": {}, "state": {"weight": torch.ones(4)}}
+    save(tmp_path / "captured" / "found" / "3.safetensors", "found", Packed(tree))
+
+    def run(before, after, *options):
+        names = [f"{tmp_path / 'both.py'}:{name}" for name in (before, after)]
+        given = [*names, "--inputs", str(tmp_path / "captured"), *options]
+        return CliRunner().invoke(command, given)
+
+    return run
+
+
+def test_the_same_results_end_with_zero_and_a_judgement_of_the_times(compare):
+    done = compare("found", "fast", "--rounds", "9")
+    assert done.exit_code == 0, done.output
+    assert "3.safetensors: exact" in done.output
+    assert "9 pairs" in done.output
+
+
+def test_other_results_end_with_three_and_the_first_element(compare, tmp_path):
+    done = compare("found", "wrong", "--rounds", "0", "--json", str(tmp_path / "rows.json"))
+    assert done.exit_code == 3
+    assert "value: result[0] is 3.0 before and 6.0 after" in done.output
+    (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert (row["verdict"], row["winner"]) == ("different", None)
+    assert row["behaviour"]["differences"][0]["index"] == [0]
+
+
+def test_a_function_that_asks_for_the_modules_state_gets_it(compare):
+    assert compare("wrong", "stateful", "--rounds", "0").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("nothing", "has no function nothing"), ("", "names no function")]
+)
+def test_a_function_that_is_not_there_is_one_sentence(compare, name, sentence):
+    error = compare("found", name).exception
+    assert isinstance(error, PerfkitError)
+    assert sentence in error.message
+
+
+def test_calls_that_cannot_be_replayed_prove_nothing(compare, tmp_path):
+    packed = Packed({"args": [torch.nn.Linear(1, 1)], "kwargs": {}})
+    packed.forget_tensors()
+    save(tmp_path / "captured" / "found" / "3.safetensors", "found", packed)
+    done = compare("found", "fast")
+    assert "not replayable" in done.output
+    assert isinstance(done.exception, PerfkitError)
+
+
+def test_a_file_that_fails_to_import_is_one_sentence(tmp_path, compare):
+    (tmp_path / "both.py").write_text("1 / 0")
+    error = compare("found", "fast").exception
+    assert isinstance(error, PerfkitError)
+    assert "ZeroDivisionError" in error.message
