@@ -8,7 +8,10 @@ what `perfkit profile` sees on the pretend device.
 The unit is a statement. Live sites are those that wait in a step or per request. A finding on a
 statement that waits, whenever, is right; one on a statement that ran and does not wait is wrong; one on
 a statement that no run reached is counted as not judged. Only warnings count: notes are not shown by
-default. Programs marked * were looked at while the checks were written; the others were not.
+default. Programs marked * were looked at while the checks were written. The others were measured once
+before anyone looked: precision 0.81, recall 0.76 in third_party (39 both, 9 lint only, 12 live only), 0.79
+and 0.77 in the lens and lookahead workloads (23, 6, 7). What was wrong there then mended general rules, so
+that their rows are no longer blind: expect of a program never seen something between the two.
 
     python benchmarks/lint_truth.py [--python PYTHON] [--lines DIR] [--details] [--json FILE] [CORPUS...]
 """

@@ -5,7 +5,7 @@ The public surface, loaded on first use:
     perfkit.profile(name)      measure a block: `with perfkit.profile("name") as p: ... p.step()`
     perfkit.step()             a step of the program ended here
     perfkit.instrument(name)   a named region: decorator or context manager
-    perfkit.guard              no_sync(), max_syncs(n)
+    perfkit.guard              no_sync(), max_syncs(n), max_launches(n), max_h2d_bytes(n)
     perfkit.register_cost      what a custom operator costs, from the shapes of its operands
 """
 

@@ -19,9 +19,10 @@ What the constants stand on, public traces of TraceLens's tests (H100, MI300X, B
 - kernels with next to nothing to do took 0.9 to 1.5 µs (tenth percentile), 1.7 to 4.4 (median) and
   2.7 to 5.6 (ninetieth).
 
-The only check: one model (Qwen1.5 0.5B) was traced on two of them, and `CALIBRATION` says how far the
-likely device time was off when one was predicted from the other. The steps of neither, nor any
-prediction from a CPU, have been compared with a GPU.
+The only check is not independent: one model (Qwen1.5 0.5B) was traced on two of them, and `CALIBRATION`
+says how far the likely device time was off when one was predicted from the other; but these two are
+among the four traces that the constants were chosen from. The steps of neither, nor any prediction
+from a CPU, have been compared with a GPU.
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ KERNEL_NS = (0, 2_000, 5_000)
 CARRIED = 2.5
 """The worst case of a time carried over from another device, as a multiple of the likely one."""
 CALIBRATION = (
-    "an estimate, not calibrated on a GPU yet: in the one check against traces, the likely device time "
-    "was 0.70 of the measured one from H100 to MI300X and 1.41 of it back"
+    "an estimate, not calibrated on a GPU yet: in the one check against traces (not independent: its "
+    "constants were chosen from them, among others), the likely device time was 0.70 of the measured "
+    "one from H100 to MI300X and 1.41 of it back"
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from perfkit.analysis.roofline import BY, Floor, Group, by, grouped, layers_together
 from perfkit.analysis.run_floors import RunFloors
 from perfkit.analysis.step_floor import StepFloor
+from perfkit.analysis.wave_quantisation import filling
 from perfkit.model.costs import OpCost
 from perfkit.model.peaks import Peaks
 from perfkit.model.table import Cell, Column, Table
@@ -20,7 +21,8 @@ POINTS = (
     Column("op"), Column("signature"), Column("module"), Column("file"), Column("line"),
     Column("unit"), Column("dtype"), Column("calls", "per step"), Column("flops"),
     Column("nbytes", "bytes"), Column("intensity"), Column("bound"), Column("floor_ns", "ns"),
-    Column("measured_ns", "ns"), Column("unknown"),
+    Column("measured_ns", "ns"), Column("unknown"), Column("filled_low", "ratio"),
+    Column("filled_high", "ratio"),
 )  # fmt: skip
 GROUPS = (
     Column("by"), Column("name"), Column("calls", "per step"), Column("known", "ratio"),
@@ -45,10 +47,14 @@ UNKNOWN = (
 )  # fmt: skip
 
 
-def roofline_table(rows: Sequence[Floor], steps: int) -> Table:
-    """One row per operator, shapes and place, what takes longest first; layers are one line."""
+def roofline_table(rows: Sequence[Floor], steps: int, units: int | None = None) -> Table:
+    """One row per operator, shapes and place, what takes longest first; layers are one line.
+
+    Args:
+        units: SMs or CUs of the device; None where that is not known, or it has none.
+    """
     groups = sorted(grouped(rows, _point), key=lambda g: (-_weight(g), g.name))
-    return Table(POINTS, tuple(_point_row(group, steps) for group in groups[:_POINTS]))
+    return Table(POINTS, tuple(_point_row(group, steps, units) for group in groups[:_POINTS]))
 
 
 def roofline_groups_table(rows: Sequence[Floor], steps: int) -> Table:
@@ -69,9 +75,10 @@ def roofs_table(peaks: Peaks) -> Table:
 
 
 def floor_table(found: RunFloors) -> Table:
-    """One row per device: the measured one first, then the predictions."""
-    here = () if found.here is None else (_floor_row(found.here),)
-    return Table(FLOORS, (*here, *(_floor_row(floor) for floor in found.elsewhere)))
+    """One row per device: those asked for, the measured one, then the other predictions."""
+    here = () if found.here is None else (found.here,)
+    floors = (*found.asked, *here, *found.elsewhere)
+    return Table(FLOORS, tuple(_floor_row(floor) for floor in floors))
 
 
 def unknown_costs_table(rows: Sequence[Floor], steps: int) -> Table:
@@ -99,9 +106,9 @@ def _point(cost: OpCost) -> str:
     return _SEPARATOR.join(parts)
 
 
-def _point_row(group: Group, steps: int) -> tuple[Cell, ...]:
+def _point_row(group: Group, steps: int, units: int | None) -> tuple[Cell, ...]:
     first = group.rows[0].cost
-    place = first.place
+    place, filled = first.place, filling(first, units)
     return (
         first.op,
         first.signature,
@@ -115,6 +122,8 @@ def _point_row(group: Group, steps: int) -> tuple[Cell, ...]:
         round(group.floor_ns / steps) if group.known else None,
         _each(group.measured_ns, steps),
         first.unknown or None,
+        filled.low if filled else None,
+        filled.high if filled else None,
     )
 
 

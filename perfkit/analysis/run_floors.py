@@ -1,4 +1,4 @@
-"""The floors of a run: on the machine that was measured, and predicted for named GPUs.
+"""The floors of a run: on the machine that was measured, and predicted for other devices.
 
 A step that ran on a CPU is held against the CPU's floor, which is all that was measured. What limits
 it on a GPU is said from the model: floors from the GPU's peaks, launches and waits as they were
@@ -7,7 +7,8 @@ counted. Nothing measured on a CPU enters that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from perfkit.analysis.other_device import Range, other_device, step_work
@@ -22,7 +23,7 @@ from perfkit.model.peaks import Peaks
 from perfkit.model.run import Run
 
 REFERENCES = ("H200 SXM", "A100 SXM 80GB", "T4")
-"""GPUs that a run without one is held against, the first in the verdict."""
+"""GPUs that a run without one is held against, the first in the verdict unless one is asked for."""
 
 
 @dataclass(frozen=True)
@@ -33,29 +34,34 @@ class RunFloors:
         here: of the machine that was measured; None where its peaks are not known.
         why: why there is no `here`; empty where there is.
         elsewhere: predictions for GPUs.
-        rows: floors of the operators on the machine of `here`, else on the first of `elsewhere`.
+        rows: floors of the operators on the machine of `here`, else on the first that is predicted.
+        asked: predictions for devices that somebody asked for, in that order.
     """
 
     here: StepFloor | None
     why: str
     elsewhere: tuple[StepFloor, ...]
     rows: tuple[Floor, ...]
+    asked: tuple[StepFloor, ...] = ()
 
     @property
     def rows_on(self) -> Peaks:
         """The device that `rows` are floors of."""
-        return (self.here or self.elsewhere[0]).peaks
+        return (self.here or (*self.asked, *self.elsewhere)[0]).peaks
 
     @property
     def first(self) -> StepFloor:
-        """The one to speak of: a GPU that was measured, else one that is predicted, else this CPU."""
+        """The one to speak of: asked for, else a GPU that was measured or predicted, else this CPU."""
         measured_gpu = self.here is not None and self.here.peaks.launch_ns is not None
-        candidates = (self.here, *self.elsewhere) if measured_gpu else (*self.elsewhere, self.here)
-        return next(found for found in candidates if found is not None)
+        others = (self.here, *self.elsewhere) if measured_gpu else (*self.elsewhere, self.here)
+        return next(found for found in (*self.asked, *others) if found is not None)
 
 
-def run_floors(run: Run) -> RunFloors:
+def run_floors(run: Run, asked: Sequence[Peaks] = ()) -> RunFloors:
     """The floors of a run's costed steps.
+
+    Args:
+        asked: devices to predict the step for, before all others.
 
     Raises:
         NotApplicable: no step was costed.
@@ -64,7 +70,23 @@ def run_floors(run: Run) -> RunFloors:
     if not run.costs or not run.costed_steps:
         how = " (the trace has no shapes: record_shapes=True)" if run.source == "trace" else ""
         raise NotApplicable(f"FLOPs and bytes of operators were not recorded{how}")
-    return _run_floors(_Same(run))
+    try:
+        found = _run_floors(_Same(run))
+    except NotObservable as reason:
+        if not asked:
+            raise
+        found = RunFloors(None, str(reason), (), ())
+    return _with_asked(found, run, asked) if asked else found
+
+
+def _with_asked(found: RunFloors, run: Run, asked: Sequence[Peaks]) -> RunFloors:
+    """Those asked for before all others; the device that was measured needs no prediction."""
+    measured = found.here.peaks.device if found.here is not None else None
+    floors = tuple(_predicted(run, peaks) for peaks in asked if peaks.device != measured)
+    names = {peaks.device for peaks in asked}
+    others = tuple(floor for floor in found.elsewhere if floor.peaks.device not in names)
+    rows = found.rows if found.here is not None else floors[0].rows
+    return replace(found, asked=floors, elsewhere=others, rows=rows)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,10 @@
-"""Matrix products that could run on faster units: by dtype, and by the sides of their operands.
+"""Matrix products that could run on faster or on more units: by dtype, sides, and size.
 
 Sides: cuBLAS reaches the full rate of tensor cores where rows of the operands fill whole 16-byte
 lines, so multiples of 8 in half precision, 16 in 8-bit types and 4 in TF32 (NVIDIA, "Matrix
 Multiplication Background User's Guide"). Other sides work, more slowly; how much is not modelled.
+
+Size: a product too small for all units of the device at once, see `wave_quantisation`.
 """
 
 from __future__ import annotations
@@ -12,10 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfkit.analysis.roofline import Floor, floor
+from perfkit.analysis.wave_quantisation import Filling, filling
 from perfkit.model.costs import OpCost
 from perfkit.model.peaks import Peaks
 
 _MULTIPLES = {"float16": 8, "bfloat16": 8, "int8": 16, "float8_e4m3fn": 16, "float8_e5m2": 16}
+FEW = 0.6
+"""Share of the device that a product fills at best, below which it is told."""
 _SHAPE = re.compile(r"\[([\d,]+)\]")
 
 
@@ -26,12 +31,14 @@ class Slow:
     Attributes:
         best_ns: the same products at the faster rate, by the same measure; None where not modelled.
         unaligned: sides that are no multiple of what the units want, of the first product.
+        filled: of the units, by the first product; None where that was not the question.
     """
 
     rows: tuple[OpCost, ...]
     now_ns: float
     best_ns: float | None
     unaligned: tuple[int, ...] = ()
+    filled: Filling | None = None
 
 
 def off_tensor_cores(rows: Sequence[Floor], peaks: Peaks) -> Slow | None:
@@ -56,6 +63,22 @@ def unaligned(rows: Sequence[Floor]) -> Slow | None:
     found.sort(key=lambda pair: -time_of(pair[0]))
     now = sum(time_of(row) for row, _ in found)
     return Slow(tuple(row.cost for row, _ in found), now, None, found[0][1])
+
+
+def unfilled(rows: Sequence[Floor], units: int | None) -> Slow | None:
+    """Products that leave units idle whichever way they are cut; None where there are none.
+
+    Only of products bound by arithmetic: the others wait for memory, whoever works. What the same
+    products would take on all units is `best_ns`.
+    """
+    pairs = [(row, filling(row.cost, units)) for row in rows if row.bound == "compute"]
+    found = [(row, filled) for row, filled in pairs if filled is not None and filled.high < FEW]
+    if not found:
+        return None
+    found.sort(key=lambda pair: -time_of(pair[0]))
+    now = sum(time_of(row) for row, _ in found)
+    best = sum(time_of(row) * filled.high for row, filled in found)
+    return Slow(tuple(row.cost for row, _ in found), now, best, filled=found[0][1])
 
 
 def odd_sides(cost: OpCost) -> tuple[int, ...]:

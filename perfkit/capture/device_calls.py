@@ -32,7 +32,8 @@ _COPIES = ("aten::_to_copy", "aten::copy_", "aten::lift_fresh")
 def device_calls(launched: Heard, copied: Heard) -> Iterator[None]:
     """Report operators on the device and copies to it inside the block.
 
-    An operator is counted once, however many kernels it launches; views and allocations are not.
+    An operator is counted once, however many kernels it launches. Views, allocations, copies to the
+    device and tensors made of nothing (`torch.zeros`) are not.
     """
     watch = pretend.watch_in_force()
     listener = _Copies(copied, everything=watch is not None)
@@ -91,8 +92,9 @@ class _Calls(TorchDispatchMode):  # type: ignore[misc]
             count = self._watch.dispatched - before
             nbytes = _unwaited_write(plan.name, args, kwargs)
         else:
-            count = int(plan.works and (_on_gpu(out) or any(map(_on_gpu, args))))
             nbytes = _sent_to_gpu(plan.name, args, out)
+            on_gpu = any(map(_on_gpu, args)) or any(map(_on_gpu, kwargs.values()))
+            count = int(plan.works and on_gpu and not nbytes)  # as the pretence counts
         if count:
             self._launched(plan.name, origin(2).place, count, "")
         if nbytes:

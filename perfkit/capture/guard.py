@@ -76,7 +76,8 @@ def max_syncs(limit: int, *, uncertain: bool = False) -> Iterator[None]:
 def max_launches(limit: int) -> Iterator[None]:
     """Raise when the block runs more than `limit` operators on the device.
 
-    An operator counts once, however many kernels it launches; views and allocations do not count.
+    An operator counts once, however many kernels it launches. Views, allocations, copies to the device
+    and tensors made of nothing (`torch.zeros`) do not count.
 
     Raises:
         LaunchBudgetError: at the end of the block, with the lines that launch most.

@@ -54,12 +54,13 @@ def recorded(source: Path) -> Run:
 
 
 def with_other_devices(diagnosis: Diagnosis, run: Run, devices: Sequence[Peaks]) -> Diagnosis:
-    """The diagnosis with a table `other_device`.
+    """The diagnosis with a table `other_device`, and with these devices first in what limits the step.
 
     Raises:
         PerfkitError: the run holds no costs.
     """
     from perfkit.analysis.other_device import other_device, other_device_table, step_work
+    from perfkit.rules._limits import limit_fact, limit_tables
 
     try:
         work = step_work(run)
@@ -69,7 +70,12 @@ def with_other_devices(diagnosis: Diagnosis, run: Run, devices: Sequence[Peaks])
             "record it anew: perfkit profile SCRIPT, or a trace with record_shapes=True",
         ) from reason
     table = other_device_table(*(other_device(work, peaks) for peaks in devices))
-    return replace(diagnosis, tables={**diagnosis.tables, "other_device": table})
+    limits = limit_tables(run, devices)
+    return replace(
+        diagnosis,
+        facts={**diagnosis.facts, **limit_fact(run, devices)},
+        tables={**diagnosis.tables, **limits, "other_device": table},
+    )
 
 
 def show(table: Table) -> None:

@@ -72,7 +72,7 @@ def looked_at(
             replace(path, outcome.after)
         elif outcome.changed:
             diff = outcome.diff(_shown(path))
-            click.echo(diff.encode(outcome.encoding), nl=False)  # the bytes of the file, so that it applies
+            click.echo(diff.encode(outcome.encoding), nl=False)  # the file's own bytes: it applies
         if outcome.changed or outcome.held or outcome.advice or outcome.skipped:
             outcomes.append((path, outcome))
     return outcomes

@@ -23,6 +23,7 @@ _ELEMENTWISE = (
     "detach",
     "clone",
 )
+_RESHAPES = ("unsqueeze_", "squeeze_", "t_", "transpose_", "resize_", "resize_as_", "set_", "data")
 _HALF_MAX = 65504
 """The largest number of a float16: up to there both ways of writing agree for every dtype."""
 
@@ -67,7 +68,13 @@ def covers(file: File, where: cst.BaseExpression, x: cst.Name) -> bool:
     A comparison of x with anything is at least as large as x, and a larger one cannot index it.
     """
     made = _made(file, where, x)
-    return made is not None and _about(file, made, x)
+    return made is not None and _about(file, made, x) and not _reshaped(file, x)
+
+
+def _reshaped(file: File, x: cst.Name) -> bool:
+    """Whether the function changes the shape of x in place."""
+    parents = (file.parents[use] for use in file.scope(x).names.get(x.value, []))
+    return any(isinstance(p, cst.Attribute) and p.attr.value in _RESHAPES for p in parents)
 
 
 def _made(file: File, where: cst.BaseExpression, x: cst.Name) -> cst.BaseExpression | None:

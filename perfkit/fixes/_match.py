@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
+
+_REPEATABLE = re.compile(
+    r"[\w.]+|len\([\w.]+\)|[\w.]+\.(size|numel)\(-?\d*\)|[\w.]+\.shape\[-?\d+\]"
+)
 
 
 def method(node: cst.CSTNode, name: str) -> cst.BaseExpression | None:
@@ -144,3 +150,8 @@ def names_host(device: cst.BaseExpression) -> bool:
     if isinstance(device, cst.Call) and len(device.args) == 1:
         device = device.args[0].value
     return isinstance(device, cst.SimpleString) and str(device.evaluated_value).startswith("cpu")
+
+
+def repeatable(text: str) -> bool:
+    """Whether an expression may be written twice: a name, a length or a size."""
+    return _REPEATABLE.fullmatch(text) is not None

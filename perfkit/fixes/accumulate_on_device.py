@@ -142,7 +142,7 @@ def _start(
         return None
     scope = file.scope(name)
     uses = scope.names.get(name.value, [])
-    own = all(file.scope(use) is scope for use in uses)
+    own = all(file.scope(use) is scope for use in uses) and "locals()" not in file.text
     inside = [use for use in uses if loop in file.above(use)]
     return (first, loop) if own and inside == [name] else None
 

@@ -56,6 +56,10 @@ FIX = Fix(
             "x is another one by now",
             _HEAD + "def f(x: Tensor):\n    bad = x > 0\n    x = x[:, None]\n    x[bad] = 0\n",
         ),
+        Example(
+            "another shape by now",
+            _HEAD + "def f(x: Tensor):\n    bad = x > 0\n    x.unsqueeze_(-1)\n    x[bad] = 0\n",
+        ),
         Example("positions", _HEAD + "def f(x: Tensor):\n    x[x.argmax()] = 0\n"),
         Example("too large for float16", _HEAD + "def f(x: Tensor):\n    x[x > 0] = -1e9\n"),
         Example(

@@ -51,7 +51,8 @@ def _counted(file: File, node: cst.BaseExpression) -> str:
     positional = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
     if len(positional) != 1 or not _known.integer(file, positional[0]):
         return ""
-    return file.code(positional[0])
+    text = file.code(positional[0])
+    return text if _match.repeatable(text) else ""
 
 
 def _named(file: File, call: cst.Call) -> str:

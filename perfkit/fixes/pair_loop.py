@@ -58,8 +58,10 @@ def _adds_a_loss(file: File, loop: cst.For) -> bool:
         assert isinstance(node, cst.AugAssign)
         if loop in file.above(node) and "loss" in file.code(node):
             return True
-    adds = (call for call in file.calls("append") if loop in file.above(call))
-    return any("loss" in file.code(call) or "penalt" in file.code(call) for call in adds)
+    adds = [file.code(call) for call in file.calls("append") if loop in file.above(call)]
+    said = any("loss" in text or "penalt" in text for text in adds)
+    sides = re.findall(r"\b(better|worse|preferred|rejected)\b", file.code(loop.body))
+    return said or (bool(adds) and len(set(sides)) == 2)
 
 
 _HEAD = "import torch\n\n\ndef f(scores, loss):\n"

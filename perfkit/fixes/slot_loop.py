@@ -31,7 +31,7 @@ _SUMS = ("segment_reduce", "sum", "mean", "embedding_bag")
 def slot_loop(file: File) -> Iterator[Advice]:
     """Loops that look up, reduce and collect."""
     tables = _tables(file)
-    for loop in file.each(cst.For):
+    for loop in file.each(cst.For) if tables else []:
         names = {_last(call.func) for call in file.each(cst.Call) if loop in file.above(call)}  # type: ignore[attr-defined]
         used = sorted(names & tables)
         if used and "append" in names and names & set(_SUMS):

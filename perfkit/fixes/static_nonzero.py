@@ -79,8 +79,8 @@ def _square(file: File, call: cst.Call) -> str | None:
 
 
 def _side(file: File, node: cst.BaseExpression) -> str | None:
-    tight = isinstance(node, (cst.Name, cst.Integer, cst.Attribute, cst.Call, cst.Subscript))
-    return file.code(node) if tight and _known.integer(file, node) else None
+    text = file.code(node)
+    return text if _match.repeatable(text) and _known.integer(file, node) else None
 
 
 _HEAD = "import torch\nfrom torch import Tensor\n\n\n"

@@ -86,7 +86,7 @@ def _attribute(flow: Flow, node: ast.Attribute) -> Value:
     if kind == "tree":
         if name == "shape":
             return SHAPE
-        if name in ("device", "dtype", "is_cuda"):
+        if name in ("device", "dtype") or name in NUMBERS_OF:
             return _of_tensor(owner, name)
         return owner
     if kind == "loader":
@@ -319,7 +319,7 @@ def bind_target(flow: Flow, target: ast.expr, value: Value) -> None:
     if isinstance(target, ast.Name):
         if target.id == "batch_sizes" and value.holds_data:  # of a packed sequence
             value = tensor("host", rank=1)
-        flow.names[target.id] = value
+        flow.names[target.id] = _still(flow.names.get(target.id), value)
     elif isinstance(target, (ast.Tuple, ast.List)):
         given = value.inner if value.positional and len(value.inner) == len(target.elts) else None
         each = elements(value) if value.kind != "tree" else tree(value.on, value.sure)
@@ -333,6 +333,13 @@ def bind_target(flow: Flow, target: ast.expr, value: Value) -> None:
         _bind_attribute(flow, target, value)
     elif isinstance(target, ast.Subscript):
         _subscripts.write(flow, target, value)
+
+
+def _still(known: Value | None, value: Value) -> Value:
+    """`x = anything(x)`: what was a tensor most likely still is one."""
+    if known is None or known.kind != "tensor" or (value.kind, value.sure) != ("tree", 1):
+        return value
+    return tensor(known.on, sure=min(2, known.sure)) if known.on == value.on else value
 
 
 def _bind_attribute(flow: Flow, target: ast.Attribute, value: Value) -> None:

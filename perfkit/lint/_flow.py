@@ -234,7 +234,7 @@ class Flow:
         if forward and uses & _OF_MAPPINGS and promised.kind in ("unknown", "mapping"):
             return Value("mapping", inner=(tree(on),))
         if promised.kind not in ("unknown", "none"):
-            return given if promised.holds_data and given.holds_data else promised
+            return _placed(promised, given)
         if given.kind not in ("unknown", "none"):
             return given
         said = _annotations.of_default(default)
@@ -258,6 +258,14 @@ class Flow:
             found = getattr(check, hook)(site)
             if found is not None:
                 self._report(check, site, found)
+
+
+def _placed(promised: Value, given: Value) -> Value:
+    """A promise, at the place that the call's argument has."""
+    if promised.kind == "tensor" and given.kind == "tensor" and given.sure >= 2:
+        dtype = promised.dtype or given.dtype
+        return promised._replace(on=given.on, rank=given.rank, dtype=dtype)
+    return promised
 
 
 def _vague(annotation: ast.expr) -> bool:

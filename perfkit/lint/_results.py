@@ -170,6 +170,8 @@ def of_tensor(owner: Value, name: str, site: Site) -> Value:
     special = _SPECIAL.get(name)
     if special is not None:
         return special(owner, site)
+    if name in ASKS or name == "__class__":
+        return NUMBER
     if owner.kind == "tree":
         if name in ("items", "values", "keys", "get", "pop"):
             return _of_container(owner, name)
@@ -178,7 +180,7 @@ def of_tensor(owner: Value, name: str, site: Site) -> Value:
         if name not in REDUCTIONS and name not in BOOLEAN and name not in INTEGER:
             return owner
         owner = tensor(owner.on, sure=owner.sure)
-    if name in ASKS or name.startswith("is_") or name == "__class__":
+    if name.startswith("is_"):
         return NUMBER
     return _after(owner, name, site, 0)
 

@@ -27,7 +27,7 @@ UNREADABLE = "PK900"
 UNREASONED = "PK901"
 _CONFIDENCE = {1: "possible", 2: "likely", 3: "certain"}
 _CODE_CHARACTERS = 60
-_WORDS = ("torch", "lightning")
+_WORDS = ("torch", "lightning", ".cpu()", ".cuda()")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from perfkit.lint._value import COMPARED, NUMBER, SHAPE, UNKNOWN, Value, element
 if TYPE_CHECKING:
     from perfkit.lint._flow import Flow
 
-_INDEX = re.compile(r"(^|_)(idx|index|indices|inds?|perm|rows|cols)$")
+NAMED_INDEX = re.compile(r"(^|_)(idx|index|indices|inds?|perm|rows|cols)$")
 _TELLING = ("tensor", "tree", "sequence", "array")
 
 
@@ -60,13 +60,15 @@ def _index(flow: Flow, node: ast.expr) -> list[Value]:
             value = flow.value(part)
             if value.dtype is None and value.holds_data and _named_mask(part):
                 value = value._replace(dtype="bool", sure=min(value.sure, 2))
-            elif value.dtype is None and value.holds_data and _INDEX.search(_name(part)):
+            elif value.dtype is None and value.holds_data and NAMED_INDEX.search(_name(part)):
                 value = value._replace(dtype="int")
             found.append(value)
     return found
 
 
 def _name(node: ast.expr) -> str:
+    while isinstance(node, ast.Subscript):
+        node = node.value
     return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
 
 

@@ -28,7 +28,8 @@ def blocks(workload: str, rows: Rows) -> list[Block]:
     parts = [_table(rows)] if _chart(rows) is None else [_figure(rows), _table(rows)]
     lead = (
         "Dispatch is when Python had handed over all work, completed when the device had done it. "
-        "On a CPU they are the same, and ratios are of CPU time. Operators, syncs and copies are counted on the pretend device."
+        "On a CPU they are the same, and ratios are of CPU time. "
+        "Operators, syncs and copies are counted on the pretend device."
     )
     made.append(Block("configurations", "Configurations", tuple(parts), lead))
     expected = [row for row in rows if row.get("prediction")]

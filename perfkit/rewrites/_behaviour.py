@@ -60,7 +60,7 @@ class Behaviour:
     """The outcome of one call.
 
     Attributes:
-        compared: leaves of the results and gradients that were compared; 0 means nothing was proven.
+        compared, gradients: leaves of the results and gradients that were compared.
         worst_error: the largest relative error of a leaf that differs at all.
     """
 
@@ -80,6 +80,7 @@ class _Ran:
     output: Any
     raised: BaseException | None
     gradients: tuple[Tensor | None, ...]
+    learning: list[str]
     arguments: list[tuple[str, Any]]
     random_after: dict[str, Any]
 
@@ -105,7 +106,7 @@ def compare(
             judge.add("exception", "different", "the call", *(_told(r) for r in (found, given)))
     else:
         judge.tree("value", "result", found.output, given.output)
-        judge.gradients(found.gradients, given.gradients)
+        judge.gradients(found.learning, found.gradients, given.gradients)
     for (where, mine), (_, theirs) in zip(found.arguments, given.arguments, strict=True):
         judge.tree("mutation", where, mine, theirs)
     judge.random(found.random_after, given.random_after)
@@ -126,6 +127,14 @@ def _run(function: Callable[..., Any], call: Call, seed: int) -> _Ran:
     args, kwargs = call
     inputs = (args, kwargs)
     wanted = differentiable(inputs)
+    named = [(f"argument {i}", value) for i, value in enumerate(args)]
+    named += [(f"argument {name}", value) for name, value in kwargs.items()]
+    learning = [
+        path
+        for where, tree in named
+        for path, leaf in _paths(where, tree)
+        if isinstance(leaf, Tensor) and leaf.requires_grad
+    ]
     output: Any = None
     raised: BaseException | None = None
     gradients: tuple[Tensor | None, ...] = (None,) * len(wanted)
@@ -140,9 +149,7 @@ def _run(function: Callable[..., Any], call: Call, seed: int) -> _Ran:
         except MISTAKES as error:
             raised = error
         after = _random_state()
-    named = [(f"argument {i}", value) for i, value in enumerate(args)]
-    named += [(f"argument {name}", value) for name, value in kwargs.items()]
-    return _Ran(output, raised, gradients, named, after)
+    return _Ran(output, raised, gradients, learning, named, after)
 
 
 @contextmanager
@@ -201,9 +208,14 @@ class _Judge:
         for (path, one), (_, other) in zip(ours, others, strict=True):
             self._leaf(aspect, path, one, other)
 
-    def gradients(self, mine: tuple[Tensor | None, ...], theirs: tuple[Tensor | None, ...]) -> None:
-        for number, (one, other) in enumerate(zip(mine, theirs, strict=True)):
-            where = f"gradient {number}"
+    def gradients(
+        self,
+        names: list[str],
+        mine: tuple[Tensor | None, ...],
+        theirs: tuple[Tensor | None, ...],
+    ) -> None:
+        for name, one, other in zip(names, mine, theirs, strict=True):
+            where = f"that of {name}"
             if (one is None) != (other is None):  # a gradient of zeros is as good as none
                 only = one if one is not None else other
                 assert only is not None
@@ -220,7 +232,7 @@ class _Judge:
                 self.add("random", "different", name, "in one state", "in another")
 
     def _leaf(self, aspect: Aspect, where: str, one: Any, other: Any) -> None:
-        if aspect != "mutation":
+        if aspect == "value":
             self.compared += 1
         if not (isinstance(one, Tensor) and isinstance(other, Tensor)):
             self._plain(aspect, where, one, other)

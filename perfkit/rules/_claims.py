@@ -61,11 +61,12 @@ class Claim:
 Claims = Callable[[Sequence[SyncPoint]], Sequence[Claim]]
 
 
-def claimed(run: Run, rule: str) -> tuple[Claim, ...]:
+def claimed(run: Run, rule: str, *, reads_source: bool = True) -> tuple[Claim, ...]:
     """What a rule speaks for, by its module's name.
 
     Raises:
         NotApplicable: nothing waits, or no step was watched, as `host_wait_in_step` then says.
+        NotObservable: the rule reads source, and none is at hand.
     """
     try:
         points = sync_points(run)
@@ -73,6 +74,8 @@ def claimed(run: Run, rule: str) -> tuple[Claim, ...]:
         raise NotApplicable(str(reason)) from reason
     if not points:
         raise NotApplicable("no line waits for the device or copies")
+    if reads_source and not any(source_at(point.site) for point in points):
+        raise NotObservable("the source of the lines that wait is not at hand")
     return _partition(points).get(rule, ())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from perfkit.analysis.low_precision import low_precision, low_precision_table
 from perfkit.analysis.roofline_tables import (
     floor_table,
@@ -14,6 +16,7 @@ from perfkit.analysis.run_floors import RunFloors, run_floors
 from perfkit.analysis.step_floor import StepFloor
 from perfkit.base import units
 from perfkit.base.errors import NotObservable
+from perfkit.model.peaks import Peaks
 from perfkit.model.run import Run
 from perfkit.model.table import Table
 
@@ -22,16 +25,20 @@ _SURE = 0.95
 """Share of operator calls with a cost below which a floor is called a part of one."""
 
 
-def limit_tables(run: Run) -> dict[str, Table]:
-    """Roofline, floors and what is not known of them; none where no step was costed."""
+def limit_tables(run: Run, asked: Sequence[Peaks] = ()) -> dict[str, Table]:
+    """Roofline, floors and what is not known of them; none where no step was costed.
+
+    Args:
+        asked: devices to speak of before all others.
+    """
     try:
-        found = run_floors(run)
+        found = run_floors(run, asked)
     except NotObservable:
         return {}
     steps, peaks = run.costed_steps, found.rows_on
     tables = {
         "floor": floor_table(found),
-        "roofline": roofline_table(found.rows, steps),
+        "roofline": roofline_table(found.rows, steps, peaks.compute_units),
         "roofline_groups": roofline_groups_table(found.rows, steps),
         "roofs": roofs_table(peaks),
         "low_precision": low_precision_table(low_precision(run.costs, found.first.peaks, steps)),
@@ -40,22 +47,25 @@ def limit_tables(run: Run) -> dict[str, Table]:
     return {**tables, "unknown_costs": unknown} if unknown.rows else tables
 
 
-def limit_fact(run: Run) -> dict[str, str]:
+def limit_fact(run: Run, asked: Sequence[Peaks] = ()) -> dict[str, str]:
     """The sentence, under its name; nothing where no step was costed."""
     try:
-        found = run_floors(run)
+        found = run_floors(run, asked)
     except NotObservable:
         return {}
     return {FACT: limit(found)}
 
 
 def limit(found: RunFloors) -> str:
-    """`overhead- and sync-bound on an H200 (predicted), at about 1% of its floor: ...`."""
+    """`overhead- and sync-bound on an H200 (predicted), at about 1% of its floor: ...`; what was
+    measured is told beside a prediction."""
     first = found.first
     told = [_told(first)]
     if found.here is not None and first is not found.here:
         here = found.here
-        told.append(f"on this CPU {here.words}{_at(here).removesuffix(' of its floor')}")
+        gpu = here.peaks.launch_ns is not None
+        where = f"{here.peaks.device} (measured)" if gpu else "this CPU"
+        told.append(f"on {where} {here.words}{_at(here).removesuffix(' of its floor')}")
     return "; ".join(told)
 
 

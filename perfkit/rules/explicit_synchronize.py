@@ -42,7 +42,7 @@ def explicit_synchronize(run: Run) -> Looked:
     Raises:
         NotApplicable: nothing waits, or no step was watched.
     """
-    found = _claims.claimed(run, "explicit_synchronize")
+    found = _claims.claimed(run, "explicit_synchronize", reads_source=False)
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))
 
 

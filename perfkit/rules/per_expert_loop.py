@@ -47,6 +47,7 @@ def per_expert_loop(run: Run) -> Looked:
 
     Raises:
         NotApplicable: nothing waits, or no step was watched.
+        NotObservable: no source is at hand.
     """
     found = _claims.claimed(run, "per_expert_loop")
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))

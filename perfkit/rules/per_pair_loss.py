@@ -50,6 +50,7 @@ def per_pair_loss(run: Run) -> Looked:
 
     Raises:
         NotApplicable: nothing waits, or no step was watched.
+        NotObservable: no source is at hand.
     """
     found = _claims.claimed(run, "per_pair_loss")
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))

@@ -32,7 +32,7 @@ from perfkit.analysis.loops import Loop, loops_around
 from perfkit.analysis.sync_costs import step_limit
 from perfkit.analysis.sync_points import SyncPoint
 from perfkit.base import units
-from perfkit.base.errors import NotApplicable
+from perfkit.base.errors import NotApplicable, NotObservable
 from perfkit.model.diagnosis import Finding, Saving
 from perfkit.model.run import Run
 from perfkit.rules import _claims
@@ -65,7 +65,7 @@ def per_slot_embedding(run: Run) -> Looked:
         NotApplicable: neither copies nor operators were recorded by line.
     """
     copies: tuple[Claim, ...] = ()
-    with suppress(NotApplicable):  # lookups are found without waits too
+    with suppress(NotApplicable, NotObservable):  # lookups are found without waits too
         copies = _claims.claimed(run, "per_slot_embedding")
     if not copies and not _counted(run):
         raise NotApplicable("operators were not counted by line, and no copies in a loop were seen")

@@ -38,7 +38,7 @@ def sync_hidden_in_library(run: Run) -> Looked:
     Raises:
         NotApplicable: nothing waits, or no step was watched.
     """
-    found = _claims.claimed(run, "sync_hidden_in_library")
+    found = _claims.claimed(run, "sync_hidden_in_library", reads_source=False)
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))
 
 

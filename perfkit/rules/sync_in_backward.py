@@ -39,7 +39,7 @@ def sync_in_backward(run: Run) -> Looked:
     Raises:
         NotApplicable: nothing waits, or no step was watched.
     """
-    found = _claims.claimed(run, "sync_in_backward")
+    found = _claims.claimed(run, "sync_in_backward", reads_source=False)
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))
 
 

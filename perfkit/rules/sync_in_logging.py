@@ -45,6 +45,7 @@ def sync_in_logging(run: Run) -> Looked:
 
     Raises:
         NotApplicable: nothing waits, or no step was watched.
+        NotObservable: no source is at hand.
     """
     found = _claims.claimed(run, "sync_in_logging")
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))

@@ -46,6 +46,7 @@ def sync_in_metrics(run: Run) -> Looked:
 
     Raises:
         NotApplicable: nothing waits, or no step was watched.
+        NotObservable: no source is at hand.
     """
     found = _claims.claimed(run, "sync_in_metrics")
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))

@@ -1,30 +1,34 @@
-"""Matrix products run beside the tensor cores: in float32 without TF32, or with awkward sides.
+"""Matrix products leave tensor cores idle: float32 without TF32, awkward sides, too small.
 
 What it does
     Looks for products in float32 on a GPU whose tensor cores would take them as TF32, and for
-    products in 16- and 8-bit types whose sides are no multiples of 8 or 16. Speaks up only where
-    these products take at least a twentieth of the step: in a step that waits for its launches,
-    faster arithmetic changes nothing.
+    products in 16- and 8-bit types whose sides are no multiples of 8 or 16. Also for products bound
+    by arithmetic that fill less than 60 % of the device's units, however the library may cut them
+    into tiles (which way it does is not known). Speaks up only where these products take at least a
+    twentieth of the step: in a step that waits for its launches, faster arithmetic changes nothing.
 
 Why it hurts
     Outside of tensor cores a product runs at an eighth of the rate and less. Inside, sides that do
-    not fill whole 16-byte lines force slower loads, and part of every tile is thrown away.
+    not fill whole 16-byte lines force slower loads, and part of every tile is thrown away. A unit
+    without a tile of the output has nothing to do until the product is through.
 
 How the saving is estimated
     For dtypes, the time of the products (measured where a GPU was, else their floor) shrinks as
     their roofline does: 20, 50 and 100 % of that is the range. For sides nothing is modelled;
     published effects lie between nothing and a half of the products' time, and likely is a tenth.
+    For small products it is 0, 20 and 100 % of the time of the idle units.
 
 When not to act
     When float32 accuracy is needed in these products: TF32 keeps 10 bits of the mantissa. A few
-    products that need it can be left out. Padding a side costs memory and must be masked.
+    products that need it can be left out. Padding a side costs memory and must be masked. A larger
+    batch is another experiment: it changes what is learned.
 """
 
 from __future__ import annotations
 
 from perfkit.analysis.run_floors import run_floors
 from perfkit.analysis.step_floor import StepFloor
-from perfkit.analysis.tensor_cores import Slow, off_tensor_cores, unaligned
+from perfkit.analysis.tensor_cores import Slow, off_tensor_cores, unaligned, unfilled
 from perfkit.base import units
 from perfkit.base.errors import NotApplicable, NotObservable
 from perfkit.model.diagnosis import Finding, Saving
@@ -34,10 +38,11 @@ from perfkit.rules._engine import Looked
 _SHARE = 0.05
 _OF_DTYPE = (0.2, 0.5, 1.0)
 _OF_SIDES = (0.0, 0.1, 0.5)
+_OF_IDLE = (0.0, 0.2, 1.0)
 
 
 def tensor_cores_unused(run: Run) -> Looked:
-    """At most one finding for dtypes and one for sides.
+    """At most one finding for dtypes, one for sides, and one for the size of all other products.
 
     Raises:
         NotApplicable: no step was costed, or none of its products.
@@ -51,13 +56,17 @@ def tensor_cores_unused(run: Run) -> Looked:
         raise NotApplicable("the step has no matrix product with a known cost")
     at = f"{units.count(sum(r.cost.calls for r in products) / floor.steps)} products per step"
     at += f" on {floor.peaks.device}; a step takes {units.ns(floor.step_ns)}"
-    findings = []
     slow = None if _tf32(run) else off_tensor_cores(products, floor.peaks)
-    if slow is not None and _matters(slow, floor):
-        findings.append(_by_dtype(slow, floor))
-    odd = unaligned(products)
-    if odd is not None and _matters(odd, floor):
-        findings.append(_by_sides(odd, floor))
+    found = [(slow, _by_dtype), (unaligned(products), _by_sides)]
+    findings, told = [], set()
+    for each, tell in found:
+        if each is not None and _matters(each, floor):
+            findings.append(tell(each, floor))
+            told.update(each.rows)
+    others = [row for row in products if row.cost not in told]
+    small = unfilled(others, floor.peaks.compute_units)
+    if small is not None and _matters(small, floor):
+        findings.append(_by_size(small, floor))
     return Looked(at, tuple(findings))
 
 
@@ -91,6 +100,28 @@ def _by_sides(odd: Slow, floor: StepFloor) -> Finding:
         saving=Saving(low, likely, high, "0, 10 and 50 % of the products' time"),
         fix="Pad vocabulary, hidden and batch sizes to multiples of 8 (64 is better, 16 for 8-bit "
         "types)",
+        confidence="low",
+    )
+
+
+def _by_size(small: Slow, floor: StepFloor) -> Finding:
+    idle = (small.now_ns - (small.best_ns or 0.0)) / floor.steps
+    low, likely, high = (round(idle * share) for share in _OF_IDLE)
+    filled, device_units = small.filled, floor.peaks.compute_units
+    assert filled is not None  # `unfilled` says how far
+    return Finding(
+        title=f"Matrix products fill {units.share(filled.high)} of {floor.peaks.device}'s "
+        f"{device_units} units at best",
+        place=small.rows[0].place,
+        evidence={
+            **_evidence(small, floor),
+            "filled at best": filled.high,
+            "filled at worst": filled.low,
+            "units": device_units,
+        },
+        saving=Saving(low, likely, high, "0, 20 and 100 % of the time of the units without a tile"),
+        fix="Run several such products as one: a larger batch, projections with one concatenated "
+        "weight, or torch.bmm over products of the same shape",
         confidence="low",
     )
 

@@ -45,6 +45,7 @@ def unpinned_copy(run: Run) -> Looked:
 
     Raises:
         NotApplicable: nothing waits, or no step was watched.
+        NotObservable: no source is at hand.
     """
     found = _claims.claimed(run, "unpinned_copy")
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))

@@ -90,3 +90,21 @@ def test_copies_can_be_observed_only_with_a_device_or_a_pretended_one():
         assert not observable()
     with pretend_cuda():
         assert observable()
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_same_program_asks_for_the_same():
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    launched, copied = [], []
+    host = torch.ones(3)
+    with device_calls(
+        lambda op, place, amount, fix: launched.append(op),
+        lambda op, place, amount, fix: copied.append(amount),
+    ):
+        x = host.to("cuda")
+        (x * 2).sum()
+        torch.tensor([1.0, 2.0], device="cuda")
+        host.pin_memory().to("cuda", non_blocking=True)
+    assert sum(copied) == 12 + 8 + 12
+    assert {"aten::mul.Tensor", "aten::sum"} <= set(launched)

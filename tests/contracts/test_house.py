@@ -38,7 +38,18 @@ def test_the_command_line_starts_without_heavy_imports():
 
 
 def test_lower_rooms_are_imported_without_torch():
-    rooms = ("base", "model", "io", "catalogue", "costs", "analysis", "rules", "report", "exports")
+    rooms = (
+        "base",
+        "model",
+        "io",
+        "catalogue",
+        "costs",
+        "analysis",
+        "rules",
+        "lint",
+        "report",
+        "exports",
+    )
     names = [
         ".".join(p.relative_to(ROOT).with_suffix("").parts)
         for p in MODULES

@@ -80,7 +80,7 @@ def programs(draw: st.DrawFn) -> str:
     return f"{HEAD}{lines}    return x, m, out\n"
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(programs(), st.integers(0, 5))
 def test_the_fixed_program_computes_the_same(source: str, seed: int) -> None:
     torch.set_num_threads(1)

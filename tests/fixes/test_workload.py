@@ -51,3 +51,10 @@ def test_the_lookups_per_slot_are_pointed_out() -> None:
         data.decode().splitlines()[note.line - 1].strip().startswith("for values, offsets in slots")
     )
     assert "fused_embedding(self.table.weight, bags)" in note.text
+
+
+def test_the_loop_over_pairs_is_pointed_out() -> None:
+    folder = resources.files("perfkit.rewrites.pairwise_preference_loss")
+    data = folder.joinpath("slow_dict.py").read_bytes()
+    (note,) = fixed(data, {"pair_loop": fixes()["pair_loop"]}).advice
+    assert data.decode().splitlines()[note.line - 1].strip().startswith("for pair in choose_pairs(")

@@ -164,23 +164,30 @@ def test_a_mark_without_a_number_is_refused(suite, arguments):
 def test_the_report_lists_tests_by_what_they_asked_for(suite, tmp_path):
     written = tmp_path / "rows.json"
     done = suite(
-        "def test_quiet():\n"
-        "    pass\n"
+        "from perfkit.pretend import pretend_cuda\n"
+        "def test_with_a_pretence_of_its_own():\n"
+        "    with pretend_cuda():\n"
+        "        pass\n"
+        "@pytest.mark.no_sync\n"
+        "def test_assumed():\n"
+        "    torch.nn.Linear(2, 1)(torch.ones(2))\n"
         "def test_busy(perfkit_pretend_cuda):\n"
         "    torch.ones(2).to('cuda').sum().item()\n",
         "--perfkit-report",
         f"--perfkit-report-json={written}",
     )
-    done.assert_outcomes(passed=2)
+    done.assert_outcomes(passed=3)
     done.stdout.fnmatch_lines(
         [
             " syncs  launches    h2d bytes*",
             "     2         1            8  *::test_busy",
-            "*.py:5 in*",
+            "*.py:10 in*",
         ]
     )
     document = json.loads(written.read_text())
     assert document["schema"] == "perfkit.pytest/1"
     rows = {row["test"].rpartition("::")[2]: row for row in document["rows"]}
-    assert rows["test_quiet"]["h2d_bytes"] is None
+    assert set(rows) == {"test_assumed", "test_busy"}
+    assert rows["test_assumed"]["launches"] > 0
+    assert rows["test_assumed"]["h2d_bytes"] is None
     assert (rows["test_busy"]["syncs"], rows["test_busy"]["h2d_bytes"]) == (2, 8)

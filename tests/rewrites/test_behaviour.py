@@ -30,7 +30,7 @@ def aspects(outcome):
 def test_the_same_function_is_exact():
     outcome = judged(found, found)
     assert (outcome.level(), outcome.differences) == ("exact", ())
-    assert (outcome.compared, outcome.gradients) == (2, 1)
+    assert (outcome.compared, outcome.gradients) == (1, 1)
 
 
 def test_random_numbers_drawn_alike_are_exact():
@@ -114,3 +114,11 @@ def test_strides_and_random_use_are_told_and_fail_only_when_strict():
     outcome = judged(lambda x, scale: x * scale, transposed)
     assert sorted(aspects(outcome)) == ["random", "stride"]
     assert (outcome.level(), outcome.level(strict=True)) == ("exact", "different")
+
+
+def test_a_gradient_is_named_by_its_argument():
+    def sloped(x, scale):
+        return found(x + (x - x.detach()), scale)
+
+    (difference,) = judged(found, sloped).differences
+    assert (difference.where, difference.index) == ("that of argument 0", (0, 0))

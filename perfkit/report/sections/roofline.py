@@ -22,6 +22,10 @@ from perfkit.report.sections.floor import percent
 ORDER = 45
 _ROWS = 15
 _GROUPS = 12
+_FILLED = (
+    "share of the device's units with something to do, by the size of the output; a range, for the "
+    "tiles that the library cuts it into are not known"
+)
 
 
 def section(diagnosis: Diagnosis) -> Block | None:
@@ -39,7 +43,8 @@ def section(diagnosis: Diagnosis) -> Block | None:
         *_groups(diagnosis),
         *_unknown(diagnosis),
     ]
-    return Block("roofline", "Roofline", tuple(parts), _lead(rows, roofs.records()), "Roofline")
+    lead = _lead(rows, roofs.records()) + _whole(diagnosis)
+    return Block("roofline", "Roofline", tuple(parts), lead, "Roofline")
 
 
 def _lead(rows: list[Row], roofs: list[Row]) -> str:
@@ -54,6 +59,17 @@ def _lead(rows: list[Row], roofs: list[Row]) -> str:
         "A point is an operator with its shapes and line: how far up it stands is what it reached, "
         "its size is its time. Above a roof, its operands were still in a cache."
     )
+
+
+def _whole(diagnosis: Diagnosis) -> str:
+    """The step's own amounts, in a sentence."""
+    table = diagnosis.tables.get("roofline_groups")
+    step = next((row for row in table.records() if row["by"] == "step"), None) if table else None
+    if step is None or step["flops"] is None:
+        return ""
+    amounts = f"{flops(step['flops'])} and {_words.size(step['nbytes'])}"
+    intensity = f", {_intensity(step)} FLOP per byte" if step["intensity"] is not None else ""
+    return f" The whole step is {amounts}{intensity}, as far as costs are known."
 
 
 def _operators(rows: list[Row], names: dict[str, str]) -> Grid:
@@ -82,7 +98,7 @@ def _operator(row: Row, names: dict[str, str]) -> tuple[Cell, ...]:
         Cell(line_of(row, names) or "–", detail=str(row["module"] or "")),
         Cell(_words.per_step(row["calls"])),
         Cell(_intensity(row)),
-        Cell(got),
+        Cell(got, detail=_filled(row), hint=_FILLED if _filled(row) else ""),
         Cell(_words.duration(measured)),
         Cell(_words.duration(row["floor_ns"])),
         Cell(
@@ -165,6 +181,15 @@ def flops(value: Value) -> str:
     if not isinstance(value, (int, float)):
         return "–"
     return rate(float(value)).removesuffix("/s") if value else "0"
+
+
+def _filled(row: Row) -> str:
+    """`fills 46% to 91%`; nothing where unknown, as in diagnoses from before it was asked."""
+    low, high = row.get("filled_low"), row.get("filled_high")
+    if not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
+        return ""
+    shares = dict.fromkeys((units.share(low), units.share(high)))
+    return f"fills {' to '.join(shares)}"
 
 
 def _intensity(row: Row) -> str:
