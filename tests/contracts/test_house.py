@@ -44,9 +44,11 @@ def test_lower_rooms_are_imported_without_torch():
         "io",
         "catalogue",
         "costs",
+        "quality",
         "analysis",
         "rules",
         "lint",
+        "fixes",
         "report",
         "exports",
     )
