@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from perfkit.analysis.source import text_of
+from perfkit.analysis.source import lines_of
 from perfkit.model.syncs import Frame
 
 _STEPS = re.compile(
@@ -20,6 +20,7 @@ _STEPS = re.compile(
 )
 _LEARNS = re.compile(r"\.backward\(|\.step\(|zero_grad\(|\bperfkit\.step\b")
 _HEADER = 200
+_FILE_CHARACTERS = 2_000_000
 _FRAMES = 12
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -33,19 +34,14 @@ class Loop:
         place: its header, with the qualified name of the function it stands in.
         text: `for number, expert in enumerate(self.experts)`.
         last: its last line.
+        goes_through_steps: it is the loop of the steps themselves: by its header, or because it learns
+            in its body.
     """
 
     place: Frame
     text: str
     last: int
-
-    @property
-    def goes_through_steps(self) -> bool:
-        """True for the loop of the steps themselves: by its header, or because it learns in its body."""
-        if _STEPS.search(self.text):
-            return True
-        lines = text_of(self.place.file).splitlines()[self.place.line - 1 : self.last]
-        return any(_LEARNS.search(line) for line in lines)
+    goes_through_steps: bool
 
     def holds(self, place: Frame | None) -> bool:
         """True for a line of its own."""
@@ -68,17 +64,32 @@ def loops_around(stack: Iterable[Frame]) -> tuple[Loop, ...]:
 
 def loops_at(place: Frame) -> tuple[Loop, ...]:
     """The loops of one function around a line of it, innermost first."""
-    return _index(place.file, text_of(place.file)).get(place.line, ())
+    lines = lines_of(place.file)
+    return _index(place.file, _Same(lines)).get(place.line, ()) if lines else ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """Lines by identity: comparing whole files for each of thousands of places takes seconds."""
+
+    lines: list[str]
+
+    def __hash__(self) -> int:
+        return id(self.lines)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.lines is self.lines
 
 
 @lru_cache(maxsize=64)
-def _index(file: str, text: str) -> dict[int, tuple[Loop, ...]]:
+def _index(file: str, same: _Same) -> dict[int, tuple[Loop, ...]]:
+    lines = same.lines
+    text = "".join(lines)
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(text if len(text) <= _FILE_CHARACTERS else "")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     found: dict[int, tuple[Loop, ...]] = {}
-    lines = text.splitlines()
     waiting: list[tuple[ast.AST, str, tuple[Loop, ...]]] = [(tree, "", ())]
     while waiting:
         node, name, around = waiting.pop()
@@ -98,10 +109,11 @@ def _children(
     once: tuple[ast.AST, ...] = ()
     if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
         text = lines[node.lineno - 1].strip().rstrip(":")[:_HEADER]
-        inside = (_loop(node, file, name, text), *around)
+        inside = (_loop(node, Frame(file, node.lineno, name), text, lines), *around)
         once = () if isinstance(node, ast.While) else (node.iter, node.target)
     elif isinstance(node, _COMPREHENSIONS):
-        inside = (_loop(node, file, name, _generators(node)), *around)
+        place = Frame(file, node.lineno, name)
+        inside = (_loop(node, place, _generators(node), lines), *around)
         once = (node.generators[0].iter,)
     elif isinstance(node, (*_FUNCTIONS, ast.Lambda)):
         inside = ()  # a loop around a definition is no loop of its body
@@ -109,8 +121,10 @@ def _children(
         yield child, around if child in once else inside
 
 
-def _loop(node: ast.stmt | ast.expr, file: str, name: str, text: str) -> Loop:
-    return Loop(Frame(file, node.lineno, name), text, node.end_lineno or node.lineno)
+def _loop(node: ast.stmt | ast.expr, place: Frame, text: str, lines: list[str]) -> Loop:
+    last = node.end_lineno or node.lineno
+    learns = any(_LEARNS.search(line) for line in lines[node.lineno - 1 : last])
+    return Loop(place, text, last, learns or bool(_STEPS.search(text)))
 
 
 def _generators(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> str:

@@ -55,7 +55,7 @@ def source_at(place: Frame | None) -> Source | None:
     """The source at `place`; None where it cannot be read."""
     if place is None:
         return None
-    lines = _lines(place.file)
+    lines = lines_of(place.file)
     if not 1 <= place.line <= len(lines):
         return None
     index = _index("".join(lines))
@@ -77,12 +77,13 @@ def source_at(place: Frame | None) -> Source | None:
 
 def text_of(file: str) -> str:
     """The whole file; empty where it cannot be read or is too large to be parsed."""
-    text = "".join(_lines(file))
+    text = "".join(lines_of(file))
     return text if len(text) <= _FILE_CHARACTERS else ""
 
 
-def _lines(file: str) -> list[str]:
-    """The file's lines; none for what is no ordinary file (a device would never end)."""
+def lines_of(file: str) -> list[str]:
+    """The file's lines, the same list until it changes; none for what is no ordinary file."""
+    # a device would never end
     if file in linecache.cache or (os.path.isfile(file) and os.path.getsize(file) < _FILE_BYTES):
         return linecache.getlines(file)
     return []

@@ -265,6 +265,8 @@ def _placed(promised: Value, given: Value) -> Value:
     if promised.kind == "tensor" and given.kind == "tensor" and given.sure >= 2:
         dtype = promised.dtype or given.dtype
         return promised._replace(on=given.on, rank=given.rank, dtype=dtype)
+    if promised.holds_data and given.holds_data and given.sure >= 2:
+        return promised._replace(on=given.on)
     return promised
 
 

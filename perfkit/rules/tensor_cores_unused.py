@@ -29,8 +29,10 @@ from __future__ import annotations
 from perfkit.analysis.run_floors import run_floors
 from perfkit.analysis.step_floor import StepFloor
 from perfkit.analysis.tensor_cores import Slow, off_tensor_cores, unaligned, unfilled
+from perfkit.analysis.wave_quantisation import Filling
 from perfkit.base import units
 from perfkit.base.errors import NotApplicable, NotObservable
+from perfkit.model.costs import OpCost
 from perfkit.model.diagnosis import Finding, Saving
 from perfkit.model.run import Run
 from perfkit.rules._engine import Looked
@@ -58,15 +60,16 @@ def tensor_cores_unused(run: Run) -> Looked:
     at += f" on {floor.peaks.device}; a step takes {units.ns(floor.step_ns)}"
     slow = None if _tf32(run) else off_tensor_cores(products, floor.peaks)
     found = [(slow, _by_dtype), (unaligned(products), _by_sides)]
-    findings, told = [], set()
+    findings: list[Finding] = []
+    told: set[OpCost] = set()
     for each, tell in found:
         if each is not None and _matters(each, floor):
             findings.append(tell(each, floor))
             told.update(each.rows)
     others = [row for row in products if row.cost not in told]
     small = unfilled(others, floor.peaks.compute_units)
-    if small is not None and _matters(small, floor):
-        findings.append(_by_size(small, floor))
+    if small is not None and small.filled is not None and _matters(small, floor):
+        findings.append(_by_size(small, small.filled, floor))
     return Looked(at, tuple(findings))
 
 
@@ -104,11 +107,10 @@ def _by_sides(odd: Slow, floor: StepFloor) -> Finding:
     )
 
 
-def _by_size(small: Slow, floor: StepFloor) -> Finding:
+def _by_size(small: Slow, filled: Filling, floor: StepFloor) -> Finding:
     idle = (small.now_ns - (small.best_ns or 0.0)) / floor.steps
     low, likely, high = (round(idle * share) for share in _OF_IDLE)
-    filled, device_units = small.filled, floor.peaks.compute_units
-    assert filled is not None  # `unfilled` says how far
+    device_units = floor.peaks.compute_units
     return Finding(
         title=f"Matrix products fill {units.share(filled.high)} of {floor.peaks.device}'s "
         f"{device_units} units at best",

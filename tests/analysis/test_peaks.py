@@ -109,6 +109,13 @@ def test_a_part_of_a_device_has_no_figures():
     assert peaks_for("NVIDIA A100-SXM4-40GB", 42) is None
 
 
+def test_a_virtual_function_with_all_units_is_the_whole_card():
+    whole = peaks_for("AMD Instinct MI300X VF", 304)
+    assert whole is not None
+    assert (whole.device, whole.compute_units) == ("AMD Instinct MI300X", 304)
+    assert peaks_for("AMD Instinct MI300X VF", 38) is None, "a partition"
+
+
 def test_each_sheet_is_found_by_its_own_name_and_no_two_share_one():
     names = [sheet.device for sheet in SHEETS]
     assert len(set(names)) == len(names)

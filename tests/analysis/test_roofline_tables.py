@@ -32,6 +32,14 @@ def test_what_is_not_known_is_a_row_without_numbers() -> None:
     assert record["unknown"] == "no cost model for mylib::odd"
 
 
+def test_what_a_product_fills_is_told_where_units_and_sizes_are_known() -> None:
+    sized = product(flops=2 * 512 * 64 * 512)
+    for cost, units, filled in ((sized, None, None), (row(), 128, None), (sized, 128, 0.5)):
+        (record,) = roofline_table(floors((cost,), GPU), 1, units).records()
+        assert record["filled_high"] == filled
+    assert record["filled_low"] == 8 / 128
+
+
 def test_layers_with_the_same_shapes_and_line_are_one_row_per_step() -> None:
     costs = [
         product(us=4, module=f"M.{i}.up", place=HERE, calls=2, host_ns=9_000) for i in range(3)
@@ -80,3 +88,12 @@ def test_the_floor_table_tells_measured_from_predicted() -> None:
     assert (here["low_ns"], here["step_ns"], here["syncs"]) == (None, 10_000, None)
     assert there["low_ns"] <= there["step_ns"] <= there["high_ns"]
     assert (there["syncs"], there["known_time"]) == (2.0, None)
+
+
+def test_a_device_asked_for_is_the_first_row() -> None:
+    records = floor_table(run_floors(run(peaks=CPU), (GPU,))).records()
+    assert [(r["device"], r["step"]) for r in records[:3]] == [
+        ("GPU", "predicted"),
+        ("CPU", "measured"),
+        ("NVIDIA H200 SXM", "predicted"),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from perfkit.analysis.peaks import peaks_for
 from perfkit.analysis.run_floors import REFERENCES, run_floors, tf32
 from perfkit.base.errors import NotApplicable, NotObservable
 from perfkit.model.run import OpStat, Run
@@ -72,6 +73,35 @@ def test_a_tabulated_gpu_needs_no_measurement() -> None:
     found = run_floors(run(device="cuda", env={"GPU": "NVIDIA H100 80GB HBM3"}))
     assert found.here is not None
     assert found.here.peaks.device.startswith("NVIDIA H100")
+
+
+def test_a_device_asked_for_comes_first_and_once() -> None:
+    t4 = peaks_for("T4")
+    assert t4 is not None
+    found = run_floors(run(peaks=CPU), (t4, GPU))
+    assert [floor.peaks.device for floor in found.asked] == ["NVIDIA T4", "GPU"]
+    assert len(found.elsewhere) == len(REFERENCES) - 1
+    assert found.first is found.asked[0]
+    assert found.rows_on is CPU
+    assert run_floors(run(peaks=CPU)).asked == ()
+
+
+def test_without_peaks_of_this_machine_rows_are_those_of_the_device_asked_for() -> None:
+    found = run_floors(run(), (GPU,))
+    assert found.rows_on is GPU
+    assert found.rows is found.first.rows
+
+
+def test_a_gpu_in_no_table_can_still_be_predicted_for_another() -> None:
+    found = run_floors(run(device="cuda", env={"gpu": "a GPU from the future"}), (GPU,))
+    assert (found.here, found.first.peaks) == (None, GPU)
+    assert "perfkit peaks" in found.why
+
+
+def test_the_device_that_was_measured_is_not_predicted() -> None:
+    found = run_floors(run(device="cuda", peaks=GPU), (GPU,))
+    assert found.asked == ()
+    assert found.first is found.here
 
 
 def test_tf32_is_what_the_program_allowed() -> None:

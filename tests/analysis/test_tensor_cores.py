@@ -5,8 +5,17 @@ from __future__ import annotations
 import pytest
 
 from perfkit.analysis.roofline import floors
-from perfkit.analysis.tensor_cores import odd_sides, off_tensor_cores, unaligned
+from perfkit.analysis.tensor_cores import odd_sides, off_tensor_cores, unaligned, unfilled
 from tests.cost_rows import CPU, GPU, product, row
+
+SMALL = "bf16[512,128] x bf16[128,256]"
+"""32 tiles of 64 x 64, 4 of 128 x 256."""
+
+
+def small(calls: int = 1, **fields: object) -> object:
+    flops = 2 * 512 * 128 * 256 * calls
+    about = {"signature": SMALL, "dtype": "bfloat16", "flops": flops, "calls": calls}
+    return product(**{**about, **fields})
 
 
 def half(signature: str, **fields: object) -> object:
@@ -62,3 +71,27 @@ def test_the_slowest_odd_product_names_the_sides() -> None:
     assert found.unaligned == (9,)
     assert len(found.rows) == 2
     assert unaligned(floors((half("bf16[8,8] x bf16[8,8]"),), GPU)) is None
+
+
+@pytest.mark.parametrize(
+    ("cost", "units"),
+    [
+        (small(), None),
+        (small(), 32),
+        (small(), 53),
+        (small(flops=None, unknown="why"), 100),
+        (small(read=10**9), 100),
+        (row(), 100),
+    ],
+    ids=["units unknown", "all units", "60 %", "no cost", "bound by memory", "no product"],
+)
+def test_silent_on_products_that_fill_the_device_or_wait_for_memory(cost, units) -> None:
+    assert unfilled(floors((cost,), GPU), units) is None
+
+
+def test_small_products_could_run_on_all_units_at_once() -> None:
+    found = unfilled(floors((small(device_ns=4_000), small(2, device_ns=16_000)), GPU), 128)
+    assert found is not None
+    assert (found.now_ns, found.best_ns) == (20_000.0, 5_000.0)
+    assert found.rows[0].calls == 2, "what takes longest first"
+    assert (found.filled.low, found.filled.high) == (4 / 128, 32 / 128)

@@ -3,7 +3,8 @@
 from rich.console import Console
 
 from benchmarks import ctr_story as story
-from perfkit.workloads.ctr.config import CONFIGS, FAST, with_settings
+from perfkit.workloads._settings import with_settings
+from perfkit.workloads.ctr.config import CONFIGS, FAST
 
 
 def diagnosis(launches: dict) -> dict:

@@ -147,4 +147,7 @@ def test_another_device_is_on_the_page_on_the_terminal_and_in_the_json(tmp_path:
     assert "On another device" in page.read_text(encoding="utf-8")
     table = json.loads(_call(run, "--for", "b200", "--json").stdout)["tables"]["other_device"]
     assert [row[1] for row in table["rows"]] == ["device", "host", "waits", "step"]
+    found = json.loads(_call(run, "--for", "b200", "--json").stdout)
+    assert found["facts"]["limited by"].split(" on ")[1].startswith("NVIDIA B200 (predicted)")
+    assert found["tables"]["floor"]["rows"][0][0] == "NVIDIA B200"
     assert "other_device" not in json.loads(_call(run, "--json").stdout)["tables"]

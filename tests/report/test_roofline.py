@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.run import Run
 from perfkit.model.syncs import Frame
+from perfkit.model.table import Table
 from perfkit.report.blocks import Block, Figure, Grid, Text
 from perfkit.report.html import render
 from perfkit.report.sections import floor, roofline, verdict
@@ -17,7 +19,7 @@ from perfkit.report.sections.floor import percent
 from perfkit.report.sections.roofline import flops
 from perfkit.rules import _engine, diagnose
 from tests.analysis.test_run_floors import run
-from tests.cost_rows import CPU, product, row, unknown
+from tests.cost_rows import CPU, GPU, product, row, unknown
 from tests.sample_runs import ctr_run
 
 EVIL = "</script><img src=x onerror=alert(1)>{{7*7}}"
@@ -104,6 +106,41 @@ def test_hostile_names_stay_text() -> None:
     assert "<img src=x" not in page
     hovers = json.dumps([f.spec for f in figures(made(roofline, judged())).values()])
     assert "<img" not in hovers
+
+
+def test_groups_of_modules_regions_and_phases_tell_intensity_floor_and_time() -> None:
+    found = judged(costs=(*COSTS, row(us=3, module="M.up", region="loss", host_ns=6_000)))
+    grids = {part.folded: part for part in made(roofline, found).parts if isinstance(part, Grid)}
+    for what in ("module", "region", "phase"):
+        grid = grids[f"By {what}, the largest floors first"]
+        heads = [head.title for head in grid.heads]
+        assert {"FLOPs", "Bytes", "FLOP per byte", "Time", "Floor", "Of its floor"} <= set(heads)
+    modules = {cells[0].text: cells for cells in grids["By module, the largest floors first"].rows}
+    assert modules["M.layers.*.up"][heads.index("FLOP per byte")].text == "40"
+    assert modules["M.up"][heads.index("Of its floor")].text == "50%"
+
+
+def test_the_amounts_of_the_whole_step_are_a_sentence() -> None:
+    whole = made(roofline, judged(costs=(product(us=40, read=10**6, written=10**6),)))
+    assert "The whole step is 40 MFLOP and 1.91 MiB, 20 FLOP per byte" in whole.lead
+    assert "The whole step" not in made(roofline, judged(costs=(unknown(),))).lead
+
+
+def test_what_products_fill_is_a_range_beside_what_they_reached() -> None:
+    sized = product(flops=2 * 512 * 64 * 512, device_ns=9_000)
+    wide = replace(GPU, compute_units=128)
+    found = judged(costs=(sized, row(device_ns=2_000)), device="cuda", peaks=wide)
+    grid = next(part for part in made(roofline, found).parts if isinstance(part, Grid))
+    assert [cells[4].detail for cells in grid.rows] == ["fills 6% to 50%", ""]
+    table = found.tables["roofline"]
+    kept = [i for i, column in enumerate(table.columns) if not column.name.startswith("filled")]
+    old = Table(
+        tuple(table.columns[i] for i in kept),
+        tuple(tuple(cells[i] for i in kept) for cells in table.rows),
+    )
+    before = replace(found, tables={**found.tables, "roofline": old})
+    grid = next(part for part in made(roofline, before).parts if isinstance(part, Grid))
+    assert [cells[4].detail for cells in grid.rows] == ["", ""]
 
 
 def test_the_floor_tells_measured_from_predicted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from perfkit.analysis.peaks import peaks_for
 from perfkit.model.run import Run
 from perfkit.rules import _engine, diagnose
 from perfkit.rules._limits import FACT, limit_fact, limit_tables
@@ -35,6 +36,19 @@ def test_a_measured_gpu_is_told_with_its_step() -> None:
         "compute-bound on GPU (measured), at about 50% of its floor: operators 50 µs, 2 launches "
         "10 µs, the step 100 µs"
     )
+
+
+def test_a_device_asked_for_is_told_before_what_was_measured() -> None:
+    asked = peaks_for("T4")
+    assert asked is not None
+    on_cpu = limit_fact(run(peaks=CPU), (asked,))[FACT]
+    assert on_cpu.startswith("sync-bound on NVIDIA T4 (predicted)")
+    assert "; on this CPU " in on_cpu
+    on_gpu = limit_fact(run(device="cuda", peaks=GPU), (asked,))[FACT]
+    assert "on NVIDIA T4 (predicted)" in on_gpu
+    assert "; on GPU (measured) " in on_gpu
+    first = limit_tables(run(peaks=CPU), (asked,))["floor"].records()[0]
+    assert first["device"] == "NVIDIA T4"
 
 
 def test_a_floor_of_few_known_operators_is_called_a_part() -> None:

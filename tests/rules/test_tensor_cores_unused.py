@@ -62,6 +62,54 @@ def test_silent_on_a_device_that_takes_float32_products_as_they_are() -> None:
     assert found(product(us=50), peaks=full) == ()
 
 
+def small(us: int, **fields: object) -> object:
+    """A bf16 product of 32 tiles at most, bound by arithmetic."""
+    about = {"dtype": "bfloat16", "signature": "bf16[512,128] x bf16[128,256]"}
+    amounts = {"flops": 2 * 512 * 128 * 256, "device_ns": us * US, "place": HERE}
+    return product(**{**about, **amounts, **fields})
+
+
+WIDE = replace(GPU, compute_units=128)
+
+
+@pytest.mark.parametrize(
+    ("cost", "peaks"),
+    [
+        (small(50), GPU),
+        (small(50), replace(GPU, compute_units=32)),
+        (small(4), WIDE),
+        (small(50, read=10**9), WIDE),
+        (small(50, op="aten::convolution"), WIDE),
+        (small(50, signature="bf16[512,128] x bf16[128,255]", flops=7), WIDE),
+    ],
+    ids=["units unknown", "enough tiles", "a small part of the step", "bound by memory",
+         "sizes not read", "sides told already"],
+)  # fmt: skip
+def test_silent_on_the_size_of_products(cost, peaks) -> None:
+    assert not any("at best" in finding.title for finding in found(cost, peaks=peaks))
+
+
+def test_products_told_for_their_dtype_are_not_told_again_for_their_size() -> None:
+    (finding,) = found(small(50, dtype="float32"), peaks=WIDE)
+    assert "float32" in finding.title
+
+
+def test_small_products_are_told_with_the_range_of_what_they_fill() -> None:
+    (finding,) = found(small(40), peaks=WIDE)
+    assert finding.title == "Matrix products fill 25% of GPU's 128 units at best"
+    assert (finding.evidence["filled at worst"], finding.evidence["filled at best"]) == (
+        4 / 128,
+        32 / 128,
+    )
+    assert finding.saving is not None
+    assert (finding.saving.low_ns, finding.saving.likely_ns, finding.saving.high_ns) == (
+        0,
+        6 * US,
+        30 * US,
+    )
+    assert (finding.place, finding.confidence) == (HERE, "low")
+
+
 def test_float32_products_save_what_their_roofline_does() -> None:
     (finding,) = found(product(us=40, device_ns=80 * US, place=HERE, calls=3))
     assert finding.saving is not None
