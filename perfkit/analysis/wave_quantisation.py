@@ -26,6 +26,9 @@ from perfkit.model.costs import OpCost
 TILES = ((256, 128), (128, 256), (128, 128), (64, 64))
 """Rows and columns of the output that one unit computes; sizes that libraries commonly have."""
 
+WIDE_TILES = (*TILES, (32, 32))
+"""The same for 4- and 8-byte types: without tensor cores, smaller tiles cost less."""
+
 SLICE = 256
 """The least part of the inner side that is worth a tile of its own: a few turns of a kernel's loop."""
 
@@ -92,7 +95,8 @@ def filling(cost: OpCost, units: int | None) -> Filling | None:
     sizes = product_sizes(cost)
     if sizes is None or not units:
         return None
-    plain = [tiling(sizes, tile, units) for tile in TILES]
+    tiles = WIDE_TILES if cost.dtype in ("float32", "float64") else TILES
+    plain = [tiling(sizes, tile, units) for tile in tiles]
     cut = [split(each, sizes.inner) for each in plain]
     return Filling(min(t.efficiency for t in plain), max(t.efficiency for t in [*plain, *cut]))
 

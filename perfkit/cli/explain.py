@@ -19,6 +19,12 @@ _ROOMS = {
     "rewrites": "rewrite",
 }
 _SHORT = 12
+_OWN = {
+    "pk900": "A file that cannot be read as Python.\n\nIt was left out; the other files were read.",
+    "pk901": "A comment that allows something without a reason.\n\n"
+    "Write the reason behind the code: # perfkit: allow PK101 read once per epoch",
+}
+"""What `perfkit lint` says of files and comments, without a check of its own."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ def all_pages() -> Iterator[Page]:
             code = _constant(tree, "CODE")
             names = (file.stem.lower(), *((code.lower(),) if code else ()))
             yield Page(names, room, text)
+    for code, text in _OWN.items():
+        yield Page(("", code), "lint", text)
 
 
 def _constant(tree: ast.Module, name: str) -> str | None:
@@ -78,7 +86,7 @@ def _constant(tree: ast.Module, name: str) -> str | None:
 
 def shown(page: Page) -> str:
     """A page under its names."""
-    names = " ".join(_spelt(page, name) for name in reversed(page.names))
+    names = " ".join(_spelt(page, name) for name in reversed(page.names) if name)
     more = f"\n\nperfkit rewrites {page.names[0]}\nperfkit verify {page.names[0]}"
     return f"{names}: {_ROOMS[page.room]}\n\n{page.text}{more if page.room == 'rewrites' else ''}"
 
@@ -103,7 +111,7 @@ def _spelt(page: Page, name: str) -> str:
 
 
 def _nearest(asked: str, pages: list[Page]) -> str:
-    names = {name: _spelt(page, name) for page in pages for name in page.names}
+    names = {name: _spelt(page, name) for page in pages for name in page.names if name}
     near = get_close_matches(asked, names, n=3, cutoff=0.5)
     if near:
         return "did you mean " + " or ".join(names[name] for name in near) + "?"

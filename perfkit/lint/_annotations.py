@@ -38,7 +38,7 @@ _TENSOR = re.compile(r"(\w*Tensor|Parameter|Buffer)$")
 _FLAG = re.compile(
     r"^(is|use|has|return|output|num|n|do|should|with|max|min|dim|eps|alpha|beta|size|epoch|step)(_|$)"
     r"|(^|_)(size|idx|dim|len|length|offset|count|id|name|path|eps|prob|rate|type|mode|config|cfg|args|"
-    r"cache|flag|kwargs|scale|ratio|factor|threshold|temperature|mems?|epoch|iteration|key|fn)$"
+    r"ctx|cache|flag|kwargs|scale|ratio|factor|threshold|temperature|mems?|epoch|iteration|key|fn)$"
 )
 _BATCH = re.compile(r"^(batch|data|inputs?|examples?|features)$")
 

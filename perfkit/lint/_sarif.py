@@ -98,5 +98,5 @@ def _location(one: Finding) -> dict[str, Any]:
 
 def _uri(path: str) -> str:
     """A relative reference, or a file address where the path is absolute."""
-    quoted = quote(path, safe="/")
+    quoted = quote(path.encode(errors="surrogateescape"), safe="/")
     return f"file://{quoted}" if PurePosixPath(path).is_absolute() else quoted

@@ -26,7 +26,7 @@ def text(results: Sequence[Result], *, colour: bool) -> str:
 
 
 def _line(one: Finding, colour: bool) -> str:
-    where = f"{one.path}:{one.line}:{one.column}"
+    where = f"{_plain(one.path)}:{one.line}:{one.column}"
     code = f"\x1b[1;{_COLOURS[one.level]}m{one.code}\x1b[0m" if colour else one.code
     inside = f" (in {one.function})" if one.function else ""
     likely = " [possible]" if one.confidence == "possible" else ""
@@ -84,7 +84,7 @@ def github(results: Sequence[Result]) -> str:
 
 def _command(one: Finding) -> str:
     fields = {
-        "file": one.path,
+        "file": one.path.encode(errors="replace").decode(),
         "line": one.line,
         "col": one.column,
         "endLine": one.end_line,

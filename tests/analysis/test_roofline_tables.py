@@ -34,10 +34,10 @@ def test_what_is_not_known_is_a_row_without_numbers() -> None:
 
 def test_what_a_product_fills_is_told_where_units_and_sizes_are_known() -> None:
     sized = product(flops=2 * 512 * 64 * 512)
-    for cost, units, filled in ((sized, None, None), (row(), 128, None), (sized, 128, 0.5)):
+    for cost, units, filled in ((sized, None, None), (row(), 128, None), (sized, 512, 0.5)):
         (record,) = roofline_table(floors((cost,), GPU), 1, units).records()
         assert record["filled_high"] == filled
-    assert record["filled_low"] == 8 / 128
+    assert record["filled_low"] == 8 / 512
 
 
 def test_layers_with_the_same_shapes_and_line_are_one_row_per_step() -> None:

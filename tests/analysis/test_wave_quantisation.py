@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perfkit.analysis.wave_quantisation import (
-    TILES,
+    WIDE_TILES,
     Sizes,
     filling,
     product_sizes,
@@ -101,6 +103,12 @@ def test_a_long_inner_side_may_be_cut_so_that_all_units_work() -> None:
     assert (long.low, long.high) == (2 / 128, 1.0)
 
 
+def test_outside_of_tensor_cores_tiles_may_be_smaller() -> None:
+    narrow = costed("aten::mm", (256, 256), (256, 256))
+    found = [filling(replace(narrow, dtype=d), 128) for d in ("bfloat16", "float32")]
+    assert [each.high for each in found if each is not None] == [16 / 128, 64 / 128]
+
+
 def test_more_than_a_wave_is_not_cut_further() -> None:
     plain = tiling(Sizes(1, 1024, 10**6, 1024), (64, 64), A100)
     assert split(plain, 10**6) == plain
@@ -111,7 +119,7 @@ SIDES = st.integers(1, 5000)
 
 @given(st.builds(Sizes, st.integers(1, 64), SIDES, SIDES, SIDES), st.integers(1, 400))
 def test_no_product_is_fuller_than_full(sizes: Sizes, units: int) -> None:
-    for tile in TILES:
+    for tile in WIDE_TILES:
         plain = tiling(sizes, tile, units)
         plain.self_check()
         cut = split(plain, sizes.inner)

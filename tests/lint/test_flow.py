@@ -87,6 +87,12 @@ SILENT = {
             y = x.detach().cpu()  # perfkit: allow PK106 wanted here
             return y.max().item(), y[y > 0].tolist()
         """,
+    "the context of an autograd function holds what it was given": """\
+        class Scale(torch.autograd.Function):
+            @staticmethod
+            def backward(ctx, grad: Tensor):
+                return torch.zeros(ctx.rows + 1, device=grad.device)
+        """,
     "a class of elsewhere is no tensor": """\
         class Net(nn.Module):
             def forward(self, request: Request):

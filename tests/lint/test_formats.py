@@ -117,6 +117,19 @@ def test_sarif_against_its_schema(results, pytestconfig):
         jsonschema.validate(json.loads(sarif(results, "1.2.3")), json.load(file))
 
 
+def test_paths_that_are_no_text_are_shown_all_the_same():
+    strange = [lint_text(BROKEN, "\udcff\x1b.py")]
+    assert "\x1b" not in text(strange, colour=False)
+    for words in (
+        text(strange, colour=True),
+        github(strange),
+        as_json(strange),
+        sarif(strange, "0"),
+    ):
+        assert words.encode()
+    assert "%FF%1B.py" in sarif(strange, "0")
+
+
 def test_every_format_takes_no_findings_at_all():
     nothing = [lint_text("x = 1\n", "a.py", Settings())]
     assert github(nothing) == ""

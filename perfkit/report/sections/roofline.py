@@ -184,9 +184,14 @@ def flops(value: Value) -> str:
 
 
 def _filled(row: Row) -> str:
-    """`fills 46% to 91%`; nothing where unknown, as in diagnoses from before it was asked."""
+    """`fills 46% to 91%`; nothing where unknown, as in diagnoses from before it was asked, and
+    nothing of what waits for memory, whoever works."""
     low, high = row.get("filled_low"), row.get("filled_high")
-    if not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
+    if (
+        row["bound"] != "compute"
+        or not isinstance(low, (int, float))
+        or not isinstance(high, (int, float))
+    ):
         return ""
     shares = dict.fromkeys((units.share(low), units.share(high)))
     return f"fills {' to '.join(shares)}"
