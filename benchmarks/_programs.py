@@ -1,9 +1,16 @@
-"""Whole programs beside single rewrites: the CTR model end to end, and reading its history."""
+"""Whole programs beside single rewrites: the CTR model end to end, and reading its history.
+
+Each runs in a process of its own, as it does for whoever uses it. It matters: half of the found CTR
+program's time are page faults of its large masks, and in a process whose allocator has already grown
+by other work they vanish (480 ms become 250, and 10x becomes 5x).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 from perfkit.rewrites._timing import cpu_times
 from perfkit.workloads.ctr import loading, stages
@@ -29,9 +36,14 @@ def programs(rounds: int) -> Iterator[Program]:
 
 
 def _end_to_end(rounds: int) -> Iterator[Program]:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        yield from pool.submit(_end_to_end_here, rounds).result()
+
+
+def _end_to_end_here(rounds: int) -> list[Program]:
     made = stages.end_to_end()
     times = cpu_times(made.forms, made.inputs, rounds=max(rounds, 9))
-    found = made.forms[0].run()
+    found, reached = made.forms[0].run(), []
     for name, ratio in (
         (stages.ALL_USERS, 8),
         ("only users asked about", 30),
@@ -39,12 +51,14 @@ def _end_to_end(rounds: int) -> Iterator[Program]:
     ):
         error = float((made.form(name).run() - found).abs().max())
         times_faster = times["found"] / times[name]
-        yield Program(
+        made_of = Program(
             f"CTR end to end, 2 layers: {name}",
             f"{times_faster:.3g}x CPU time, probabilities within {error:.0e}",
             f"{ratio}x, {PROBABILITY_ERROR:.0e}",
             times_faster >= ratio and error <= PROBABILITY_ERROR,
         )
+        reached.append(made_of)
+    return reached
 
 
 def _counts() -> Iterator[Program]:

@@ -115,7 +115,14 @@ def _summary(outcomes: list[tuple[Path, Outcome]], *, write: bool) -> None:
     else:
         done = "changed" if write else "would change"
         hint = "" if write else "; --write applies it"
-        click.echo(f"perfkit fix: {done} {changes} places in {files} files{hint}", err=True)
+        click.echo(
+            f"perfkit fix: {done} {_count(changes, 'place')} in {_count(files, 'file')}{hint}",
+            err=True,
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _shown(path: Path) -> str:
