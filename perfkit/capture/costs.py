@@ -22,6 +22,7 @@ from perfkit.capture.call_sites import CallSites, Site
 from perfkit.capture.peaks import cached_here
 from perfkit.costs import _index
 from perfkit.costs._call import Call, Operand
+from perfkit.costs._signature import signature
 from perfkit.detectors.evidence import Evidence
 from perfkit.detectors.places import resolve
 from perfkit.model.costs import OpCost
@@ -30,13 +31,6 @@ from perfkit.model.run import Device, Gap
 from perfkit.model.syncs import Frame, Phase
 from perfkit.pretend import Pretence
 from perfkit.pretend.placement import Plan
-
-_SHORT = {
-    "float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16", "int64": "i64",
-    "int32": "i32", "int16": "i16", "int8": "i8", "uint8": "u8",
-}  # fmt: skip
-_SHOWN = 4
-"""Operands that a signature spells out."""
 
 _Key = tuple[Call, "Phase | None", "Site", "str | None"]
 Run = Callable[[Any, Any, Any], Any]
@@ -171,16 +165,6 @@ def call_of(func: Any, args: Any, kwargs: Any, out: Any) -> Call:
     made = out if isinstance(out, (list, tuple)) else (out,)
     outputs = tuple(_operand(item) for item in made if isinstance(item, Tensor))
     return Call(func.name().split(".", 1)[0], tuple(inputs), outputs)
-
-
-def signature(call: Call) -> str:
-    """Shapes and dtypes of the operands for people: `bf16[512,1024] x bf16[1024,64]`."""
-    operands = call.operands
-    shown = [
-        f"{_SHORT.get(o.dtype, o.dtype)}[{','.join(map(str, o.shape))}]" for o in operands[:_SHOWN]
-    ]
-    more = len(operands) - len(shown)
-    return " x ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _rows(tallies: dict[_Key, list[int]]) -> tuple[OpCost, ...]:

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from perfkit.capture import costs as costs_module
-from perfkit.capture.costs import CostRecorder, call_of, signature
+from perfkit.capture.costs import CostRecorder, call_of
 from perfkit.capture.schedule import Limits
 from perfkit.capture.session import Session, Settings
 from perfkit.costs import _index
 from perfkit.costs._call import Call, Cost, Operand
+from perfkit.costs._signature import signature
 from perfkit.detectors.evidence import Evidence
 from perfkit.io import rundir
 from perfkit.model.costs import OpCost
