@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perfkit.io.trace_ops import lookup
 from perfkit.model.events import DEVICE_WORK, RUNTIME, UNKNOWN, Events, Ints, Mask
 
 QUEUE = 1024
@@ -64,7 +65,7 @@ def device_works(events: Events, outer: Ints) -> Works:
     """All device work; `outer` maps each event row that is a runtime call to its outermost call."""
     rows = np.flatnonzero(events.of(DEVICE_WORK))
     calls = np.flatnonzero(events.of(RUNTIME))
-    call = matching(events.correlation[calls], calls, events.correlation[rows])
+    call = lookup(events.correlation[calls], calls, events.correlation[rows])
     call = np.where(call >= 0, outer[call], UNKNOWN)
     start = events.start[rows]
     asked = np.where(call >= 0, events.start[call], _asked_before(events, calls, rows))
@@ -96,18 +97,6 @@ def _asked_before(events: Events, calls: Ints, rows: Ints) -> Ints:
     later = np.searchsorted(numbers[order], events.correlation[rows], side="right")
     known = (later < len(earliest)) & (events.correlation[rows] > 0)
     return np.where(known, earliest[np.minimum(later, len(earliest) - 1)] - 1, start)
-
-
-def matching(keys: Ints, rows: Ints, wanted: Ints) -> Ints:
-    """For each wanted key the first row that bears it, else UNKNOWN; ids below 1 match nothing."""
-    known = keys > 0
-    keys, rows = keys[known], rows[known]
-    if not len(keys):
-        return np.full(len(wanted), UNKNOWN, np.int64)
-    order = np.argsort(keys, kind="stable")
-    at = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
-    found = order[at]
-    return np.where((keys[found] == wanted) & (wanted > 0), rows[found], UNKNOWN)
 
 
 def waiting_calls(events: Events) -> dict[str, Mask]:
@@ -173,7 +162,7 @@ def stream_waits(
 def _recorded_event(events: Events, works: Works, calls: Ints) -> tuple[Ints, Ints]:
     """Stream code of the awaited event and when it was recorded; UNKNOWN where Kineto is silent."""
     rows = np.array([sync.row for sync in events.syncs], np.int64)
-    found = matching(events.correlation[rows], np.arange(len(rows)), events.correlation[calls])
+    found = lookup(events.correlation[rows], np.arange(len(rows)), events.correlation[calls])
     runtime = np.flatnonzero(events.of(RUNTIME))
     codes = {pair: code for code, pair in enumerate(works.labels)}
     source, asked = np.full((2, len(calls)), UNKNOWN, np.int64)
@@ -183,7 +172,7 @@ def _recorded_event(events: Events, works: Works, calls: Ints) -> tuple[Ints, In
             device = int(events.pid[sync.row])
             source[place] = codes.get((device, sync.on_stream), UNKNOWN)
         asked[place] = UNKNOWN if sync.record is None else sync.record
-    record = matching(events.correlation[runtime], runtime, asked)
+    record = lookup(events.correlation[runtime], runtime, asked)
     return source, np.where(record >= 0, events.start[record], UNKNOWN)
 
 
@@ -269,7 +258,7 @@ def _event_waits(events: Events, works: Works, calls: Ints) -> tuple[Ints, Ints]
 def _recorded_stream(events: Events, works: Works, calls: Ints) -> Ints:
     """Stream code of the device's own record of each call, UNKNOWN where there is none."""
     rows = np.array([sync.row for sync in events.syncs], np.int64)
-    found = matching(events.correlation[rows], np.arange(len(rows)), events.correlation[calls])
+    found = lookup(events.correlation[rows], np.arange(len(rows)), events.correlation[calls])
     codes = {pair: code for code, pair in enumerate(works.labels)}
     streams = []
     for place in found.tolist():

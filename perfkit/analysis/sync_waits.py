@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -30,7 +30,7 @@ import numpy as np
 from perfkit.analysis._wait_devices import wait_devices
 from perfkit.analysis.device_work import DeviceWork
 from perfkit.analysis.trace_steps import TraceSteps
-from perfkit.io.trace_syncs import DETECTOR, Wait, trace_waits
+from perfkit.io.trace_syncs import Wait, one_sync, trace_waits
 from perfkit.model.events import UNKNOWN, Events, Ints
 from perfkit.model.syncs import Frame, Sync
 from perfkit.model.table import Column, Table
@@ -156,23 +156,13 @@ def sync_records(costs: Iterable[WaitCost], steps: TraceSteps) -> tuple[Sync, ..
 
 
 def _record(group: list[WaitCost]) -> Sync:
-    first = group[0].wait
-    sizes = [cost.wait.nbytes for cost in group if cost.wait.nbytes is not None]
     idle = [cost.idle_ns for cost in group if cost.idle_ns is not None]
     lost = [cost.lost_ns for cost in group if cost.lost_ns is not None]
-    return Sync(
-        op=first.op,
-        kind=first.kind,
-        direction=first.direction,
-        phase=first.phase,
-        stack=first.stack,
+    return replace(
+        one_sync([cost.wait for cost in group]),
         step=None if group[0].step == UNKNOWN else group[0].step,
-        count=sum(cost.wait.count for cost in group),
-        nbytes=sum(sizes) if sizes else None,
-        blocked_ns=sum(cost.wait.blocked_ns for cost in group),
         idle_ns=sum(idle) if idle else None,
         lost_ns=sum(lost) if lost else None,
-        seen_by=(DETECTOR,),
     )
 
 

@@ -12,15 +12,17 @@ from perfkit.base.errors import PerfkitError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
     """A temporary path beside `path`, renamed onto it when the block ends well, removed otherwise.
+
+    Its name ends in `suffix`, by which what a killed process left behind can be told.
 
     Raises:
         PerfkitError: the folder cannot be made or written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise PerfkitError(

@@ -74,7 +74,7 @@ def _upwards(rows: Ints, parent: Ints, wanted: Mask) -> Ints:
 
 
 def lookup(keys: Ints, rows: Ints, wanted: Ints) -> Ints:
-    """For each wanted key the row that bears it (any if several), else UNKNOWN."""
+    """For each wanted key the first row that bears it, else UNKNOWN; ids below 1 match nothing."""
     known = keys > 0  # Kineto writes 0 where it has no id
     keys, rows = keys[known], rows[known]
     if not len(keys):

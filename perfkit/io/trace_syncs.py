@@ -9,7 +9,7 @@ Knows host waits only: how long the device then had nothing to do is for an anal
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +111,7 @@ def trace_syncs(events: Events) -> tuple[Sync, ...]:
     for wait in trace_waits(events):
         key = (wait.op, wait.kind, wait.direction, wait.phase, wait.stack, wait.step)
         groups[key].append(wait)
-    return tuple(_sync(group) for group in groups.values())
+    return tuple(one_sync(group) for group in groups.values())
 
 
 def trace_waits(events: Events) -> tuple[Wait, ...]:
@@ -126,7 +126,8 @@ def waiting_calls(events: Events) -> Mask:
     return _waiting(events, _Copies(events))
 
 
-def _sync(group: list[Wait]) -> Sync:
+def one_sync(group: Sequence[Wait]) -> Sync:
+    """Waits of one cause at one place in one step as one record."""
     first = group[0]
     sizes = [wait.nbytes for wait in group if wait.nbytes is not None]
     return Sync(

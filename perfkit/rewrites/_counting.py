@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -47,5 +48,15 @@ def count(
             with listening(hits.append):
                 gradients(output, moved, weights)
             dispatched += pretence.dispatched
-    copies = sum(hit.count for hit in hits if hit.direction == "h2d")
-    return Counts(dispatched, sum(hit.count for hit in hits) - copies, copies)
+    return tally(dispatched, hits)
+
+
+def tally(device_ops: int, hits: Iterable[Hit]) -> Counts:
+    """What was dispatched, with what waited or copied beside it."""
+    copies = syncs = 0
+    for hit in hits:
+        if hit.direction == "h2d":
+            copies += hit.count
+        else:
+            syncs += hit.count
+    return Counts(device_ops, syncs, copies)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,7 +12,14 @@ import torch
 from perfkit.rewrites import _timing, _tree
 from perfkit.rewrites._counting import Counts, count
 from perfkit.rewrites._own import refusals
-from perfkit.rewrites._parity import TOLERANCE, Parity, parity
+from perfkit.rewrites._parity import (
+    TOLERANCE,
+    Parity,
+    Result,
+    evaluate,
+    parity,
+    reference_result,
+)
 from perfkit.rewrites._rewrite import Form, Goal, Inputs, Rewrite
 
 CPU = torch.device("cpu")
@@ -99,6 +107,7 @@ def measure(
     able = [form for form in able if form.name not in raised]
     times = _times([asked.against, *(f for f in able if f is not asked.against)], inputs, asked)
     found_counts = _count(asked.against, inputs, asked)
+    found = _Found(rewrite, inputs, asked)
     rows = []
     for form in forms:
         fixed: dict[str, Any] = {
@@ -116,7 +125,7 @@ def measure(
         rows.append(
             Row(
                 **fixed,
-                **_proof(rewrite, form, inputs, asked),
+                **_proof(found, form),
                 seconds=completed,
                 found_seconds=times[asked.against.name][0],
                 dispatch_seconds=dispatched,
@@ -149,23 +158,38 @@ def _count(form: Form, inputs: Inputs, asked: Asked) -> Counts | None:
         return None
 
 
-def _proof(rewrite: Rewrite, form: Form, inputs: Inputs, asked: Asked) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Found:
+    """The found code's results on the inputs, computed once for all forms that are held against them."""
+
+    rewrite: Rewrite
+    inputs: Inputs
+    asked: Asked
+
+    def placed(self) -> Inputs:
+        return _tree.placed(self.inputs, self.asked.device, self.asked.stays_on_host)
+
+    @cached_property
+    def exact(self) -> Result:
+        asked = self.asked
+        return reference_result(self.rewrite, self.inputs, asked.device, asked.stays_on_host)
+
+    @cached_property
+    def output(self) -> Any:
+        return evaluate(self.rewrite.reference, self.placed(), backward=False).output
+
+
+def _proof(found: _Found, form: Form) -> dict[str, Any]:
+    rewrite, inputs, asked = found.rewrite, found.inputs, found.asked
     if not asked.prove:
         return {}
     if form.exact:
-        return {
-            "parity": parity(
-                rewrite, form, inputs, asked.case, asked.dtype, asked.device, asked.stays_on_host
-            ),
-        }
+        where = (asked.dtype, asked.device, asked.stays_on_host)
+        return {"parity": parity(rewrite, form, inputs, asked.case, *where, found.exact)}
     if form.quality is None:
         return {}
-    from perfkit.rewrites._parity import evaluate
-
-    own = [_tree.placed(inputs, asked.device, asked.stays_on_host) for _ in range(2)]
-    found = evaluate(rewrite.reference, own[0], backward=False).output
-    given = evaluate(form, own[1], backward=False).output
-    quality = form.quality(inputs, found, given)
+    given = evaluate(form, found.placed(), backward=False).output
+    quality = form.quality(inputs, found.output, given)
     text = f"{quality.metric} {quality.value:.2g}, allowed {quality.limit:.2g}"
     return {"quality": text, "quality_holds": quality.holds}
 

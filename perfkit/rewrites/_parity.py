@@ -103,6 +103,7 @@ def parity(
     dtype: torch.dtype = torch.float32,
     device: torch.device | None = None,
     stays_on_host: tuple[int, ...] = (),
+    exact: Result | None = None,
 ) -> Parity:
     """Prove one form on one set of inputs.
 
@@ -110,15 +111,24 @@ def parity(
         inputs: as `Case.make` gives them; not changed.
         device: where the form runs; the found code runs there too.
         stays_on_host: as in `Case`.
+        exact: what `reference_result` gave on the same inputs, where several forms are proven.
     """
     here = device or torch.device("cpu")
-    exact = evaluate(rewrite.reference, _tree.placed(inputs, here, stays_on_host, torch.float64))
+    exact = exact or reference_result(rewrite, inputs, here, stays_on_host)
     given = evaluate(form, _tree.placed(inputs, here, stays_on_host, dtype))
     limit = form.tolerance.get(dtype, TOLERANCE[dtype])
     value, reason = _compare_outputs(exact.output, given.output, limit)
     slope, slope_reason = _compare_gradients(exact.gradients, given.gradients, limit)
     name = str(dtype).removeprefix("torch.")
     return Parity(form.name, case, name, value, slope, reason or slope_reason)
+
+
+def reference_result(
+    rewrite: Rewrite, inputs: Inputs, device: torch.device, stays_on_host: tuple[int, ...] = ()
+) -> Result:
+    """What the found code gives in float64: what every form is held against."""
+    placed = _tree.placed(inputs, device, stays_on_host, torch.float64)
+    return evaluate(rewrite.reference, placed)
 
 
 def case_parity(

@@ -27,7 +27,7 @@ from perfkit.base import plugins
 from perfkit.base.errors import PerfkitError
 from perfkit.detectors.evidence import Hit, listening
 from perfkit.pretend import pretend_cuda
-from perfkit.rewrites._counting import Counts
+from perfkit.rewrites._counting import Counts, tally
 
 ROOM = "perfkit.workloads"
 
@@ -129,8 +129,7 @@ def counted(run: Callable[[], object]) -> Counts:
     with pretend_cuda() as pretence, listening(hits.append):
         run()
         dispatched = pretence.dispatched
-    copies = sum(hit.count for hit in hits if hit.direction == "h2d")
-    return Counts(dispatched, sum(hit.count for hit in hits) - copies, copies)
+    return tally(dispatched, hits)
 
 
 def _child(pipe: Any, module: str, settings: dict[str, str], device: str) -> None:

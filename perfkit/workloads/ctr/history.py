@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 import zipfile
 from collections import Counter
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from perfkit.base.files import replacing
 from perfkit.rewrites.filtered_history import History, filtered_history
 from perfkit.rewrites.filtered_history.rows import Reading
 
@@ -32,6 +32,7 @@ from .data import Row, draw_user, id_effects
 FORMAT = "1"
 """Part of the key: to be raised when what is kept, or how rows are mended, changes."""
 _BLOCK = 1 << 20
+_UNFINISHED = ".unfinished"
 _ABANDONED_AFTER_S = 3600
 
 
@@ -87,7 +88,8 @@ def load(paths: Sequence[Path], slots: int, cache: Path | None = None) -> Loaded
         cache: directory of entries; None reads the files.
 
     Raises:
-        OSError: a file cannot be read, or the cache not be written to.
+        OSError: a file cannot be read.
+        PerfkitError: the cache cannot be written to.
     """
     entry = None if cache is None else cache / f"{content_key(paths, slots)}.npz"
     kept = None if entry is None else _read_entry(entry)
@@ -113,25 +115,17 @@ def content_key(paths: Sequence[Path], slots: int) -> str:
 
 def write_entry(entry: Path, loaded: Loaded) -> None:
     """Keep an entry: whole under its name, or not at all."""
-    entry.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(entry.parent)
     columns = {f.name: getattr(loaded.history, f.name).numpy() for f in fields(History)}
-    with tempfile.NamedTemporaryFile(
-        dir=entry.parent, prefix=entry.stem, suffix=".unfinished", delete=False
-    ) as file:
-        try:
-            np.savez(file, reading=np.array(_as_text(loaded.reading)), **columns)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, entry)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    with replacing(entry, suffix=_UNFINISHED) as temporary, open(temporary, "wb") as file:
+        np.savez(file, reading=np.array(_as_text(loaded.reading)), **columns)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _remove_abandoned(cache: Path) -> None:
     """What killed runs left behind; a younger file may belong to a run that is still writing."""
-    for left in cache.glob("*.unfinished"):
+    for left in cache.glob(f"*{_UNFINISHED}"):
         with suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
                 left.unlink()

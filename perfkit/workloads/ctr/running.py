@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from perfkit.base.errors import PerfkitError
 from perfkit.detectors.evidence import Hit, listening
 from perfkit.pretend import pretend_cuda
-from perfkit.rewrites._counting import Counts
+from perfkit.rewrites._counting import Counts, tally
 from perfkit.workloads._settings import with_settings
 
 from .config import CONFIGS, HOW, Config
@@ -157,13 +157,12 @@ def counts(config: Config | str = "laptop", batch: int = 0, **settings: Any) -> 
         program.forward(program.moved(batches[batch]))
         with listening(hits.append):
             moved = program.moved(batches[batch])
-            copies = _blocking_copies(hits)
-            hits.clear()
+            hits = [hit for hit in hits if hit.direction == "h2d"]
+        with listening(hits.append):
             before = pretence.dispatched
             program.forward(moved)
             after = pretence.dispatched
-    waits = sum(hit.count for hit in hits) - _blocking_copies(hits)
-    return Counts(after - before, waits, copies + _blocking_copies(hits))
+    return tally(after - before, hits)
 
 
 def counts_of_run(config: Config) -> Counts:
@@ -178,12 +177,7 @@ def counts_of_run(config: Config) -> Counts:
             for _ in stream(program, loader, config, device, Clocks()):
                 pass
             after = pretence.dispatched
-    copies = _blocking_copies(hits)
-    return Counts(after - before, sum(hit.count for hit in hits) - copies, copies)
-
-
-def _blocking_copies(hits: list[Hit]) -> int:
-    return sum(hit.count for hit in hits if hit.direction == "h2d")
+    return tally(after - before, hits)
 
 
 def program_of(
