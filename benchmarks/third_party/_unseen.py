@@ -1,17 +1,21 @@
 """More programs on the packages of this folder, for `benchmarks/lint_truth.py unseen`: no truth was written.
 
-Each function here makes a model and returns its step. One step runs under the pretend device to warm up,
-one is listened to; its certain synchronisations and executed lines go into a JSON file.
+Each function here, in `_second.py`, `_third.py` and `_fourth.py` makes a model and returns its step.
+One step runs under the pretend device to warm up, one is listened to; its certain synchronisations and
+the expressions that it evaluated, as (line, column, last line, end),
+go into a JSON file. Needs Python 3.11.
 
-Usage: python _unseen.py OUTPUT NAME
+Usage: python _unseen.py OUTPUT LIST NAME   (LIST: _unseen, _second, _third, _fourth)
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import CodeType, FrameType
 
 import _lines
 import torch
@@ -158,29 +162,50 @@ def quantizers() -> Step:
     return lambda: [one(torch.randn(2, 16, 8, device="cuda")) for one in made]
 
 
-PROGRAMS: dict[str, Callable[[], Step]] = {
-    make.__name__: make
-    for make in (
-        *(mixtral, switch, wav2vec, pooling, graph_utilities, metric_losses, metrics, quantizers),
-    )
-}
+evaluated: dict[CodeType, set[int]] = {}
+
+
+def trace(frame: FrameType, event: str, argument: object) -> _lines.Tracer | None:
+    """Follow every instruction of code that `_lines` would follow."""
+    if not _lines.wanted(frame.f_code.co_filename):
+        return None
+    frame.f_trace_opcodes, frame.f_trace_lines = True, False
+    seen = evaluated.setdefault(frame.f_code, set())
+
+    def local(inner: FrameType, event: str, argument: object) -> _lines.Tracer:
+        if event == "opcode":
+            seen.add(inner.f_lasti)
+        return local
+
+    return local
+
+
+def spans() -> dict[str, list[tuple[int | None, ...]]]:
+    """Where the source has what was evaluated, by file."""
+    found: dict[str, set[tuple[int | None, ...]]] = {}
+    for code, offsets in evaluated.items():
+        places = list(code.co_positions())
+        for offset in offsets:
+            first, last, column, end = places[offset // 2]
+            found.setdefault(code.co_filename, set()).add((first, column, last, end))
+    return {file: sorted(p for p in places if None not in p) for file, places in found.items()}
 
 
 def main() -> int:
-    output, name = sys.argv[1:]
+    output, chosen, name = sys.argv[1:]
     torch.set_num_threads(1)
+    make = getattr(importlib.import_module(chosen), name)
     evidence = Evidence()
     with pretend_cuda():
         torch.manual_seed(0)
-        step = PROGRAMS[name]()
+        step = make()
         step()
-        sys.settrace(_lines.trace)
+        sys.settrace(trace)
         with listening(evidence):
             step()
         sys.settrace(None)
     waits = {(r.site.file, r.site.line) for r in evidence.records() if r.site and r.certain}
-    lines = {file: sorted(ran) for file, ran in _lines.executed.items()}
-    Path(output).write_text(json.dumps({"waits": sorted(waits), "lines": lines}))
+    Path(output).write_text(json.dumps({"waits": sorted(waits), "spans": spans()}))
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from perfkit.lint import _builtins, _results
 from perfkit.lint._site import Place, Site
-from perfkit.lint._value import UNKNOWN, Value, sequence, tensor, tree
+from perfkit.lint._value import COMPARED, UNKNOWN, Value, sequence, tensor, tree
 from perfkit.lint._words import ONLY_TENSORS, REDUCTIONS
 
 if TYPE_CHECKING:
@@ -19,6 +19,11 @@ _MODELS = re.compile(
     r"^_?(model|net|network|module|encoder|decoder|criterion|loss_fn|loss_func|loss_function|"
     r"discriminator|generator|policy|backbone|head|projector)\d?$"
 )
+_NETS = (
+    *("Model", "Net", "Loss", "Encoder", "Decoder", "Module", "Metric", "LM", "Layer", "Block"),
+    *("Embedding", "Attention", "Head", "MLP", "Norm", "Conv", "Pooling"),
+)
+"""Ends of the names of imported classes that most likely are networks."""
 _LOSSES = ("criterion", "loss_fn", "loss_func", "loss_function")
 
 
@@ -61,7 +66,7 @@ def _attribute_call(flow: Flow, node: ast.Call, func: ast.Attribute) -> Value:
     owner, name = flow.value(func.value), func.attr
     if owner.kind == "dotted":
         return _dotted(flow, f"{owner.name}.{name}", _site(flow, node))
-    if owner.kind in ("object", "net") and owner.name:
+    if owner.kind in ("object", "net", "class") and owner.name:
         known = flow.attribute(owner.name, name)
         if known.kind != "unknown":
             return _of_callee(flow, known, _site(flow, node))
@@ -76,6 +81,13 @@ def _attribute_call(flow: Flow, node: ast.Call, func: ast.Attribute) -> Value:
             flow.waits += 1
         return _results.of_tensor(owner, name, site)
     found = _results.of_other(owner, name, site)
+    if owner == COMPARED and name in ("all", "any", "sum") and flow.only_tensors:
+        return _results.of_tensor(tensor("device", dtype="bool"), name, site)
+    found = _likely_here(flow, found)
+    own = owner.kind == "object" and flow.unit.classes[owner.name].net
+    if own and found.kind == "unknown" and any(v.on == "device" for v in site.args if v.holds_data):
+        flow.work += 1
+        found = tree("device", 1)  # a submodule, or a method of a class above
     if found.kind == "unknown" and (owner.kind == "net" or _MODELS.match(name)):
         flow.work += 1
         if name in _LOSSES:
@@ -85,6 +97,14 @@ def _attribute_call(flow: Flow, node: ast.Call, func: ast.Attribute) -> Value:
     return found
 
 
+def _likely_here(flow: Flow, value: Value) -> Value:
+    """A tensor of an unknown place, where what is computed most likely lies on the device."""
+    if value.kind != "tensor" or value.on is not None:
+        return value
+    here = flow.only_tensors or (flow.place.hot and not flow.place.host)
+    return value._replace(on="device") if here else value
+
+
 def _of_callee(flow: Flow, callee: Value, site: Site) -> Value:
     kind = callee.kind
     if kind == "dotted":
@@ -92,7 +112,7 @@ def _of_callee(flow: Flow, callee: Value, site: Site) -> Value:
     if kind == "function":
         flow.work += any(v.holds_data for v in site.args)
         found = flow.function(callee.name)
-        return flow.result_of(*found, tuple(site.args)) if found else UNKNOWN
+        return flow.result_of(*found, site.args, site.kwargs) if found else UNKNOWN
     if kind == "class":
         one = flow.unit.classes[callee.name]
         return Value("net" if one.net else "object", on="host", name=callee.name)
@@ -102,7 +122,7 @@ def _of_callee(flow: Flow, callee: Value, site: Site) -> Value:
         return callee
     if kind == "object":
         found = flow.function(f"{callee.name}.__call__")
-        return flow.result_of(*found, tuple(site.args)) if found else UNKNOWN
+        return flow.result_of(*found, site.args, site.kwargs) if found else UNKNOWN
     return UNKNOWN
 
 
@@ -110,7 +130,7 @@ def _of_net(flow: Flow, callee: Value, site: Site) -> Value:
     flow.work += 1
     found = flow.function(f"{callee.name}.forward")
     if found is not None:
-        result = flow.result_of(*found, tuple(site.args))
+        result = flow.result_of(*found, site.args, site.kwargs)
         if result.kind not in ("unknown", "none"):
             return result
     last = callee.name.rpartition(".")[2]
@@ -140,7 +160,7 @@ def _dotted(flow: Flow, name: str, site: Site) -> Value:
         flow.show(listening, "function", site)
     if name.startswith("torch."):
         flow.waits += name.rpartition(".")[2] in _results.WAITING
-        result = _results.of_torch(name, site, flow.default_on)
+        result = _likely_here(flow, _results.of_torch(name, site, flow.default_on))
         flow.work += result.holds_data and result.on == "device"
         return result
     if name.startswith("time.") and name.rpartition(".")[2] in _builtins.CLOCKS:
@@ -184,6 +204,6 @@ def _made(name: str) -> Value:
     """An instance of an imported class."""
     if name.endswith(("Config", "Args", "Tokenizer", "Processor", "Path", "Error", "Logger")):
         return UNKNOWN
-    if name.endswith(("Model", "Net", "Loss", "Encoder", "Decoder", "Module", "Metric", "LM")):
+    if name.endswith(_NETS):
         return Value("net", on="host")
     return Value(name="made")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from perfkit.lint._words import NUMBERS_OF, names
 if TYPE_CHECKING:
     from perfkit.lint._flow import Flow
 
+_ON_HOST = re.compile(r"^(host|cpu)_|_(host|cpu)$")
 _DEVICES = ("cuda", "cpu", "mps", "xpu", "hip")
 _DTYPES = names(
     "float float16 float32 float64 half double bfloat16 int int8 int16 int32 int64 long short "
@@ -89,6 +91,8 @@ def _attribute(flow: Flow, node: ast.Attribute) -> Value:
         if name in ("device", "dtype") or name in NUMBERS_OF:
             return _of_tensor(owner, name)
         return owner
+    if kind == "limits":
+        return NUMBER
     if kind == "loader":
         return UNKNOWN
     if name == "device":
@@ -141,6 +145,8 @@ def _binary(flow: Flow, node: ast.BinOp) -> Value:
             shown(flow, node.right, right)
         return TEXT
     result = arithmetic(left, right)
+    if result == COMPARED and isinstance(node.op, (ast.BitAnd, ast.BitOr)) and flow.only_tensors:
+        return tensor("device", dtype="bool")
     if result.kind == "tensor":
         flow.work += result.on == "device"
         if left.dtype == "bool" and isinstance(node.op, (ast.BitAnd, ast.BitOr, ast.BitXor)):
@@ -187,11 +193,21 @@ def _compare(flow: Flow, node: ast.Compare) -> Value:
                 site = Site(node, flow.place, receiver=right if right.holds_data else left)
                 flow.show(flow.hooks.events["number"], "number", site)
         elif not isinstance(op, (ast.Is, ast.IsNot)):
+            for one, other in ((left, right), (right, left)):
+                if one.kind == "sequence" and other.kind in ("sequence", "shape"):
+                    _compared_one_by_one(flow, node, one)
             result = _compared(left, right)
             if position < len(node.ops) - 1 and result.holds_data:
                 _asked(flow, node, result)
         left = right
     return result
+
+
+def _compared_one_by_one(flow: Flow, node: ast.Compare, given: Value) -> None:
+    """`list(x.shape) == [batch, t, 3]` asks whether `t` is equal."""
+    known = [v for v in given.inner if v.kind == "tensor" and v.rank == 0]
+    if known:
+        _asked(flow, node, known[0]._replace(sure=2))
 
 
 def _compared(left: Value, right: Value) -> Value:
@@ -319,6 +335,8 @@ def bind_target(flow: Flow, target: ast.expr, value: Value) -> None:
     if isinstance(target, ast.Name):
         if target.id == "batch_sizes" and value.holds_data:  # of a packed sequence
             value = tensor("host", rank=1)
+        if value.kind == "tensor" and value.sure < 3 and _ON_HOST.search(target.id):
+            value = value._replace(on="host")
         flow.names[target.id] = _still(flow.names.get(target.id), value)
     elif isinstance(target, (ast.Tuple, ast.List)):
         given = value.inner if value.positional and len(value.inner) == len(target.elts) else None

@@ -7,7 +7,7 @@ not. Loops are read once. What is not understood is unknown, and unknown is neve
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from perfkit.lint import _annotations, _expressions, _statements
@@ -15,10 +15,21 @@ from perfkit.lint._hooks import EVENTS, Hooks
 from perfkit.lint._site import Found, Place, Site
 from perfkit.lint._unit import Class, Function, Unit, method_of
 from perfkit.lint._value import NONE, UNKNOWN, Value, join, tensor, tree
-from perfkit.lint._words import ENTRIES, HOT, NOT_FOR_TENSORS, ONLY_TENSORS, SETUP
+from perfkit.lint._words import (
+    ENTRIES,
+    HOT,
+    NOT_FOR_TENSORS,
+    NOT_PROOF,
+    ONLY_TENSORS,
+    PROOFS,
+    SETUP,
+)
 
 Report = Callable[[object, Site, Found], None]
+Named = Mapping[str, Value]
+NOBODY: Named = {}
 _OF_MAPPINGS = frozenset(("items", "values", "keys"))
+_OF_TORCH = ("torch", "torch.nn.functional")
 _DEPTH = 40
 """Calls followed into calls; beyond that results are unknown."""
 
@@ -57,6 +68,12 @@ class Flow:
         self.default_on = "host"
         self._results: dict[int, Value] = {}
         self._depth = 0
+
+    @property
+    def only_tensors(self) -> bool:
+        """Is what is compared here most likely a tensor on the device, and no array?"""
+        place = self.place
+        return bool(self._facts.get("only_torch") and place.function and not place.host)
 
     # what is read ------------------------------------------------------------------------------
 
@@ -129,7 +146,9 @@ class Flow:
         found = method_of(self.unit, owner, method) if owner else None
         return (found[1], self.unit.classes[found[0]]) if found else None
 
-    def result_of(self, node: Function, owner: Class | None, args: tuple[Value, ...] = ()) -> Value:
+    def result_of(
+        self, node: Function, owner: Class | None, args: Sequence[Value] = (), named: Named = NOBODY
+    ) -> Value:
         """What a function returns; reads it where that has not been done."""
         known = self._results.get(id(node))
         if known is not None:
@@ -138,7 +157,8 @@ class Flow:
             return UNKNOWN
         self._results[id(node)] = UNKNOWN  # while it is read: recursion
         name = f"{owner.name}.{node.name}" if owner else node.name
-        result = self.scoped(node, self._place(node, owner, name), owner, args, dict(self.globals))
+        given = (args, named)
+        result = self.scoped(node, self._place(node, owner, name), owner, given, dict(self.globals))
         self._results[id(node)] = result
         return result
 
@@ -150,14 +170,14 @@ class Flow:
         self.names[node.name] = Value("function", name=name, sure=3)
         inside = replace(self._place(node, None, name), host=self.place.host)
         self._results[id(node)] = UNKNOWN
-        self._results[id(node)] = self.scoped(node, inside, None, (), dict(self.names))
+        self._results[id(node)] = self.scoped(node, inside, None, ((), NOBODY), dict(self.names))
 
     def scoped(
         self,
         node: Function,
         place: Place,
         owner: Class | None,
-        args: tuple[Value, ...],
+        given: tuple[Sequence[Value], Named],
         names: dict[str, Value],
     ) -> Value:
         """Read a function's body with its own names; what it returns."""
@@ -165,7 +185,7 @@ class Flow:
         self.names, self.place, self.returned = names, place, []
         self._depth += 1
         try:
-            self._bind(node, owner, args)
+            self._bind(node, owner, *given)
             _statements.block(self, node.body)
             return self._returned(node)
         finally:
@@ -190,11 +210,15 @@ class Flow:
         setup = node.name in SETUP or node.name.startswith(("test_", "plot_", "load_", "save_"))
         entry = node.name in ENTRIES and node.name not in self._asked
         setup = setup or entry
+        if node.name == "__init__" and owner is not None and not (owner.net or owner.host):
+            setup = not _takes_tensors(node, self.unit)
         hot = not setup and (node.name in self._hot or node.name.endswith("loss"))
         moves = node.name == "to" and (owner is None or not owner.net)
         return Place(name, None, setup, host, hot, moves, entry)
 
-    def _bind(self, node: Function, owner: Class | None, args: tuple[Value, ...]) -> None:
+    def _bind(
+        self, node: Function, owner: Class | None, args: Sequence[Value], named: Named
+    ) -> None:
         """What the parameters are thought to be."""
         spec = node.args
         params = [*spec.posonlyargs, *spec.args]
@@ -208,13 +232,13 @@ class Flow:
             self.names[params[0].arg] = Value("object", on=on, name=owner.name, sure=3)
             params, defaults = params[1:], defaults[1:]
         forward = owner is not None and owner.net and self.place.hot
-        used = _uses(node) if params or spec.kwonlyargs else {}
+        used = _uses(node, self.unit) if params or spec.kwonlyargs else {}
         pairs = [
             *zip(params, defaults, strict=True),
             *zip(spec.kwonlyargs, spec.kw_defaults, strict=True),
         ]
         for position, (param, default) in enumerate(pairs):
-            given = args[position] if position < len(args) else UNKNOWN
+            given = args[position] if position < len(args) else named.get(param.arg, UNKNOWN)
             self.names[param.arg] = self._param(param, default, given, used, on, forward)
         for rest in (spec.vararg, spec.kwarg):
             if rest is not None:
@@ -236,7 +260,8 @@ class Flow:
         if promised.kind not in ("unknown", "none"):
             return _placed(promised, given)
         if given.kind not in ("unknown", "none"):
-            return given
+            vague = given.kind == "tree" and uses & ONLY_TENSORS
+            return tensor(given.on, sure=2) if vague else given
         said = _annotations.of_default(default)
         if said.kind != "unknown":
             return said
@@ -270,13 +295,24 @@ def _placed(promised: Value, given: Value) -> Value:
     return promised
 
 
+def _takes_tensors(node: Function, unit: Unit) -> bool:
+    """A constructor that is given tensors runs when there are some: in every step."""
+    used = _uses(node, unit)
+    for param in (*node.args.args[1:], *node.args.kwonlyargs):
+        promised = _annotations.of_annotation(unit, param.annotation, "device")
+        said = promised.kind == "unknown" and used.get(param.arg, set()) & PROOFS
+        if promised.kind == "tensor" or said or {"dtype", "device"} <= used.get(param.arg, set()):
+            return True
+    return False
+
+
 def _vague(annotation: ast.expr) -> bool:
     """Any and object say nothing; the name of a class of elsewhere says that it is no tensor."""
     return isinstance(annotation, ast.Name) and annotation.id in ("Any", "object")
 
 
-def _uses(node: Function) -> dict[str, set[str]]:
-    """Attributes taken of each plain name in a function."""
+def _uses(node: Function, unit: Unit) -> dict[str, set[str]]:
+    """Attributes taken of each plain name in a function; "unsqueeze" for other proofs of a tensor."""
     used: dict[str, set[str]] = {}
     for inner in ast.walk(node):
         if type(inner) is ast.Attribute and type(inner.value) is ast.Name:
@@ -285,4 +321,10 @@ def _uses(node: Function) -> dict[str, set[str]]:
             inside = inner.slice
             if type(inside) is ast.Tuple and any(type(part) is ast.Slice for part in inside.elts):
                 used.setdefault(inner.value.id, set()).add("unsqueeze")  # x[:, 2:]
+        elif type(inner) is ast.Call and inner.args and type(inner.args[0]) is ast.Name:
+            func = inner.func
+            if type(func) is ast.Attribute and type(func.value) is ast.Name:
+                name = unit.aliases.get(func.value.id, "")
+                if name in _OF_TORCH and func.attr not in NOT_PROOF:  # torch.abs(x), F.pad(x)
+                    used.setdefault(inner.args[0].id, set()).add("unsqueeze")
     return used

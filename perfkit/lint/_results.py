@@ -28,8 +28,10 @@ from perfkit.lint._words import (
     FROM_HOST,
     FROM_NOTHING,
     INTEGER,
+    NOT_PROOF,
     NOT_TENSORS,
     PAIRS,
+    PROOFS,
     REDUCTIONS,
     SCALAR_LOSSES,
     names,
@@ -75,6 +77,8 @@ def _no_tensor(name: str, last: str) -> Value:
         return Value("loader", on="host", sure=3)
     if last == "load":
         return UNKNOWN
+    if last in ("finfo", "iinfo"):
+        return Value("limits", sure=3)
     if last in ("pack_padded_sequence", "pad_packed_sequence"):
         return tree("device")
     if last == "checkpoint":
@@ -149,7 +153,8 @@ def _computed(last: str, site: Site) -> Value:
         one = elements(value) if value.kind == "sequence" else value
         if one.holds_data:
             data = one if data is None else _nearest(data, one)
-    base = tensor(data.on, rank=data.rank, dtype=data.dtype, sure=data.sure) if data else None
+    sure = max(2, data.sure) if data and last not in NOT_PROOF else (data.sure if data else 2)
+    base = tensor(data.on, rank=data.rank, dtype=data.dtype, sure=sure) if data else None
     if base is None:
         # arguments of unknown kind: most likely tensors of the place this function works on
         base = tensor(None, sure=2) if last not in NOT_TENSORS else UNKNOWN
@@ -177,9 +182,9 @@ def of_tensor(owner: Value, name: str, site: Site) -> Value:
             return _of_container(owner, name)
         if name.startswith(("to_", "as_", "is_")):
             return UNKNOWN
-        if name not in REDUCTIONS and name not in BOOLEAN and name not in INTEGER:
+        if name not in REDUCTIONS and name not in PROOFS:
             return owner
-        owner = tensor(owner.on, sure=owner.sure)
+        owner = tensor(owner.on, sure=max(2, owner.sure) if name in PROOFS else owner.sure)
     if name.startswith("is_"):
         return NUMBER
     return _after(owner, name, site, 0)
@@ -207,6 +212,8 @@ def _after(base: Value, name: str, site: Site, dims_from: int) -> Value:
         part = base._replace(rank=None)
         known = plain in ("topk", "sort", "mode", "kthvalue", "cummax", "cummin")
         return pair(part, part._replace(dtype="int")) if known else sequence(part)
+    if plain == "nonzero" and site.constant(9, "as_tuple") is True:
+        return sequence(base._replace(rank=1, dtype="int"))
     if plain in INTEGER:
         rank = {"nonzero": 2, "argwhere": 2, "bincount": 1, "unique": 1}.get(plain, base.rank)
         return base._replace(dtype="int", rank=rank)
@@ -340,10 +347,7 @@ def of_other(owner: Value, name: str, site: Site) -> Value:
         return SEQUENCE
     if name in ("cuda", "cpu") and kind == "unknown":
         return tree("device" if name == "cuda" else "host")
-    if (
-        name in ("nonzero", "masked_fill", "unsqueeze", "softmax", "detach", "argmax")
-        and kind == "unknown"
-    ):
+    if name in PROOFS and kind == "unknown":
         return _after(tensor(None, sure=2), name, site, 0)
     return UNKNOWN
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,6 +17,7 @@ from perfkit.lint._run import UNREADABLE, UNREASONED, Result, fix_of
 _SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
+_MARK = "perfkitFinding/v1"
 _OWN = {
     UNREADABLE: ("unreadable", "A file that cannot be read as Python."),
     UNREASONED: ("allow-without-reason", "A comment that allows something without a reason."),
@@ -36,10 +39,25 @@ def sarif(results: Sequence[Result], version: str) -> str:
                 "toolExecutionNotifications": [_notification(one) for one in unread],
             }
         ],
-        "results": [_result(one, order) for one in findings if one.code != UNREADABLE],
+        "results": [
+            _result(one, order) | {"partialFingerprints": {_MARK: mark}}
+            for one, mark in _marked([one for one in findings if one.code != UNREADABLE])
+        ],
     }
     document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(document, indent=1) + "\n"
+
+
+def _marked(findings: Sequence[Finding]) -> list[tuple[Finding, str]]:
+    """Each finding with a mark that stays when lines above it move: services match old ones by it."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    found = []
+    for one in findings:
+        key = (one.path, one.code, one.function, one.message)
+        words = "\0".join((*key, str(seen[key]))).encode(errors="surrogateescape")
+        seen[key] += 1
+        found.append((one, hashlib.sha256(words).hexdigest()[:32]))
+    return found
 
 
 def _rules() -> list[dict[str, Any]]:

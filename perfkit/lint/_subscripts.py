@@ -62,14 +62,27 @@ def _index(flow: Flow, node: ast.expr) -> list[Value]:
                 value = value._replace(dtype="bool", sure=min(value.sure, 2))
             elif value.dtype is None and value.holds_data and NAMED_INDEX.search(_name(part)):
                 value = value._replace(dtype="int")
+                if isinstance(part, (ast.Subscript, ast.Call)) and value.kind == "tree":
+                    value = value._replace(kind="tensor", sure=2)  # edge_index[0]
             found.append(value)
     return found
 
 
 def _name(node: ast.expr) -> str:
-    while isinstance(node, ast.Subscript):
-        node = node.value
+    while isinstance(node, ast.Subscript) or _reshaped(node):
+        node = node.value if isinstance(node, ast.Subscript) else node.func.value  # type: ignore[attr-defined]
     return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+
+
+def _reshaped(node: ast.expr) -> bool:
+    """`index.view(-1)`."""
+    func = node.func if isinstance(node, ast.Call) else None
+    return isinstance(func, ast.Attribute) and func.attr in (
+        "view",
+        "reshape",
+        "flatten",
+        "squeeze",
+    )
 
 
 def _named_mask(node: ast.expr) -> bool:

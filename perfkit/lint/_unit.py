@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from perfkit.lint._value import Value
-from perfkit.lint._words import HOST_CLASSES, NET_CLASSES
+from perfkit.lint._words import HOST_CLASSES, NET_CLASSES, NETS
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -145,4 +145,6 @@ def _place_class(unit: Unit, one: Class, seen: set[str]) -> None:
             one.host = True
         elif last.endswith(NET_CLASSES) and not last.endswith("BaseModel"):
             one.net = True
+    if one.bases and not one.host and one.name.endswith(NETS):
+        one.net = True
     one.host = one.host or (not one.net and one.name.endswith(HOST_CLASSES))

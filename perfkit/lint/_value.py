@@ -11,7 +11,8 @@ class Value(NamedTuple):
     Attributes:
         kind: "tensor"; "tree" (a tensor or a container of tensors: batches, what models return);
             "number", "text", "none", "shape", "dtype", "device", "array" (NumPy), "sequence",
-            "mapping", "net" (an nn.Module), "loader", "object" (instance of a class of this file),
+            "mapping", "limits" (of a type of numbers), "net" (an nn.Module), "loader",
+            "object" (instance of a class of this file),
             "dotted" (an imported name), "function", "class", "clock", "generator" or "unknown".
         on: "device", "host" or None where that is unknown.
         rank: number of dimensions; None where that is unknown.

@@ -65,6 +65,17 @@ REDUCTIONS = names(
 )
 """Reductions: no dimension given, one element comes out."""
 
+NOT_PROOF = (
+    FROM_NOTHING
+    | FROM_HOST
+    | NOT_TENSORS
+    | names(
+        "cat stack concat concatenate hstack vstack dstack block_diag cartesian_prod meshgrid "
+        "broadcast_tensors einsum no_grad is_tensor set_printoptions Generator where pow mul add sub div"
+    )
+)
+"""Functions of torch whose first argument need not be a tensor."""
+
 SCALAR_LOSSES = names(
     "cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss binary_cross_entropy kl_div "
     "binary_cross_entropy_with_logits huber_loss cosine_embedding_loss margin_ranking_loss "
@@ -89,6 +100,15 @@ ONLY_TENSORS = names(
     "exp sqrt float"
 )
 """Attributes that speak for a tensor when used on a parameter without annotation."""
+
+PROOFS = names(
+    "nonzero masked_fill masked_fill_ unsqueeze softmax log_softmax sigmoid detach argmax argmin "
+    "bool long float half lt le gt ge eq ne isnan isinf isfinite logical_and logical_or logical_not "
+    "abs exp log sqrt rsqrt square clamp clamp_min clamp_max permute contiguous scatter scatter_add "
+    "gather index_select type_as expand_as amax amin logsumexp topk masked_select repeat_interleave "
+    "cumsum tanh relu transpose"
+)
+"""Methods that make it likely that what they are called on is a tensor, and so is their result."""
 
 NOT_FOR_TENSORS = names(
     "items keys values get append extend pop update split startswith endswith lower upper join "
@@ -116,6 +136,9 @@ HOST_CLASSES = (
 
 NET_CLASSES = ("Module", "Model", "Layer", "Loss", "Metric", "Block", "Net", "Encoder", "Decoder")
 """Ends of the names of base classes that are, or derive from, nn.Module."""
+
+NETS = ("Module", "Layer", "Loss", "Metric", "Block")
+"""Ends of a class's own name that say the same where its base says nothing."""
 
 SETUP = names(
     "__init__ __repr__ __str__ __format__ extra_repr reset_parameters _init_weights init_weights "

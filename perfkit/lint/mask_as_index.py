@@ -64,7 +64,7 @@ def _mask(site: Site) -> int:
         if part == COMPARED and owner.kind in ("tensor", "unknown") and site.place.function:
             return 2 if site.facts.get("only_torch") and not site.place.host else 1
         if part.holds_data and part.dtype == "bool" and part.on != "host":
-            if owner.kind == "unknown":
+            if owner.kind == "unknown" or (owner.kind == "tree" and owner.sure == 1):
                 return min(part.sure, 2) if part.on == "device" else 0
             return min(owner.sure, part.sure) if part.on else min(2, part.sure)
     return 0

@@ -27,12 +27,15 @@ SILENT = (
 FOUND = (
     "v = F.one_hot(index)  # found",
     "v = torch.nn.functional.one_hot(index)  # found",
+    "v = F.one_hot(index, index.max() + 1)  # found",
 )
 
 
 def function(site: Site) -> Found | None:
     """`F.one_hot(t)`."""
     value, classes = site.arg(0, "input") or UNKNOWN, site.arg(1, "num_classes")
+    if classes is not None and classes.kind == "tensor" and classes.on == "device":
+        return Found("`{code}` reads the number of classes from the device and waits", classes.sure)
     if value.on == "host" or (classes is not None and site.constant(1, "num_classes") != -1):
         return None
     return Found("`{code}` reads the largest class and waits", max(2, value.sure))
