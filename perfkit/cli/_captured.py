@@ -20,19 +20,44 @@ def captured(path: Path, declared: Rewrite) -> Inputs:
     """Inputs of the found code, which has been run on them once.
 
     Args:
-        path: by torch.save, of what `Rewrite.adopt` takes; or Python with a function `inputs` that
-            gives the found code's arguments themselves.
+        path: by torch.save, or by `profile --capture-inputs` of a function, of what `Rewrite.adopt` takes;
+            or Python with a function `inputs` that gives the found code's arguments themselves.
 
     Raises:
         PerfkitError: it cannot be read, or holds what the found code cannot take.
     """
     from perfkit.rewrites import _own
 
-    inputs = (
-        _made_by(path, declared) if path.suffix == ".py" else _own.adopted(declared, _read(path))
-    )
+    if path.suffix == ".py":
+        inputs = _made_by(path, declared)
+    else:
+        held = _replayed(path, declared) if path.suffix == ".safetensors" else _read(path)
+        inputs = _own.adopted(declared, held)
     _own.checked(declared, inputs)
     return inputs
+
+
+def _replayed(path: Path, declared: Rewrite) -> Any:
+    """The arguments of a captured call, by name where it named any."""
+    from perfkit.rewrites import _inputs_file
+
+    call = _inputs_file.load(path)
+    if call.why_not:
+        raise PerfkitError(
+            f"{path} cannot be replayed: {'; '.join(call.why_not)}",
+            "capture a function that takes tensors and plain values: --capture-inputs module:function",
+        )
+    if not call.kwargs:
+        return call.args
+    signature = inspect.signature(declared.adopt or declared.reference.run)
+    try:
+        return dict(signature.bind(*call.args, **call.kwargs).arguments)
+    except TypeError as error:
+        raise PerfkitError(
+            f"{path} holds a call of {call.function}, whose arguments are not those of this rewrite: "
+            f"{error}",
+            f"it takes ({', '.join(signature.parameters)}); perfkit compare takes any two functions",
+        ) from error
 
 
 def _read(path: Path) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from perfkit.base.errors import PerfkitError
@@ -11,6 +12,7 @@ from perfkit.capture import instrument
 
 if TYPE_CHECKING:
     from perfkit.capture.instruments import Wanted
+    from perfkit.capture.progress import Progress
     from perfkit.capture.session import Session
     from perfkit.model.diagnosis import Diagnosis
     from perfkit.model.run import Run
@@ -27,9 +29,12 @@ class profile:
         device: as `perfkit profile --device`.
         report: where the page goes; None writes none.
         steps, warmup: as the options of `perfkit profile`.
+        progress: draws what is being measured; if None, a line in a notebook and nothing elsewhere.
 
     Attributes:
-        run, diagnosis: available after the block.
+        run, diagnosis: available after the block; of this process.
+        of_all_ranks: the joint diagnosis on the rank that ended last, None on the others; `diagnosis`
+            where there is but one process.
     """
 
     def __init__(
@@ -41,46 +46,50 @@ class profile:
         report: str | Path | None = None,
         steps: int | None = None,
         warmup: int | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self._name, self._device = name, device
         self._out = None if out is None else Path(out)
         self._report = None if report is None else Path(report).absolute()
         self._steps, self._warmup = steps, warmup
+        self._progress = progress
         self._stack = ExitStack()
         self._session: Session | None = None
         self.run: Run | None = None
         self.diagnosis: Diagnosis | None = None
+        self.of_all_ranks: Diagnosis | None = None
 
     def __enter__(self) -> profile:
         from perfkit.capture.schedule import Limits
         from perfkit.capture.session import Session, Settings
-        from perfkit.io.rundir import reserved, reserved_by_name
+        from perfkit.integrations.notebook import attach
+        from perfkit.io.rundir import reserved_for_capture
 
         if instrument.active() is not None:
             raise PerfkitError(
                 "a capture is running already", "use perfkit.instrument(name) for parts of it"
             )
-        limits = Limits(steps=self._steps, warmup=self._warmup)
-        settings = Settings(self._device, limits, command=("perfkit.profile", self._name))
-        place = (
-            reserved(self._out)
-            if self._out is not None
-            else reserved_by_name(Path.cwd() / "profiles", self._name)
-        )
+        place = reserved_for_capture(self._out, Path.cwd() / "profiles", self._name)
         directory = self._stack.enter_context(place)
-        self._session = self._stack.enter_context(Session(settings, directory))
+        limits = Limits(steps=self._steps, warmup=self._warmup)
+        if directory.rank is not None:
+            limits = limits.in_lockstep()
+        settings = Settings(self._device, limits, command=("perfkit.profile", self._name))
+        session = Session(settings, directory, self._progress or attach())
+        self._session = self._stack.enter_context(session)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         session = self._session
         if session is None or session.forgotten:
             return
-        from perfkit.cli._conclude import conclude
+        from perfkit.cli._rank_runs import conclude_capture
 
         ended = "ran to its end" if kind is None else f"{kind.__name__} {session.where()}"
         with self._stack:
             self.run = session.finish(ended, None)
-        self.diagnosis = conclude(self.run, self._report)
+        own, self.of_all_ranks = conclude_capture(self.run, session.directory, self._report)
+        self.diagnosis = own
 
     def __repr__(self) -> str:
         if self.diagnosis is None or self.run is None:
@@ -89,6 +98,21 @@ class profile:
         lines = (verdict.what, verdict.why, verdict.next, f"run: {self.run.directory}")
         return "\n".join(lines)
 
+    @property
+    def measured(self) -> bool:
+        """Everything is, and more steps would tell nothing."""
+        return self._session is not None and self._session.measured
+
     def step(self) -> None:
         """A step ended here."""
         instrument.step()
+
+    def pause(self) -> None:
+        """What runs until `resume` is no part of a step: an evaluation, a checkpoint. After a `step`."""
+        if self._session is not None:
+            self._session.pause()
+
+    def resume(self) -> None:
+        """The next step begins here."""
+        if self._session is not None and not self._session.forgotten:
+            self._session.begin(perf_counter_ns())

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
 import inspect
-import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -18,14 +14,13 @@ from typing import Any
 
 import torch
 
-from perfkit.base.errors import PerfkitError
 from perfkit.cli._device import device_name
+from perfkit.cli._found_functions import Function, function, imported
 from perfkit.rewrites import _behaviour, _inputs_file, _tree, _winner
 from perfkit.rewrites._own import MISTAKES
 from perfkit.rewrites._parity import cotangent
 from perfkit.rewrites._timing import one_thread
 
-Function = Callable[..., Any]
 _MOST_LINES = 12
 
 
@@ -96,11 +91,25 @@ def compare_files(before: str, after: str, files: Sequence[Path], asked: Asked) 
         PerfkitError: a function or module that is not there, or a file that cannot be read.
     """
     for name in asked.imports:
-        _imported(name)
-    first, second = _function(before), _function(after)
-    homes = [home for _, home in (first, second)]
+        imported(name)
+    first, second = function(before), function(after)
+    return compare_functions(first, second, files, asked)
+
+
+def compare_functions(
+    before: tuple[Function, ModuleType],
+    after: tuple[Function, ModuleType],
+    files: Sequence[Path],
+    asked: Asked,
+) -> list[Compared]:
+    """Compare two functions, each with the module it is from, on every file.
+
+    Raises:
+        PerfkitError: a file that cannot be read.
+    """
+    homes = [home for _, home in (before, after)]
     device = torch.device(device_name(asked.device))
-    return [_compared(first[0], second[0], path, homes, device, asked) for path in files]
+    return [_compared(before[0], after[0], path, homes, device, asked) for path in files]
 
 
 def _compared(
@@ -117,7 +126,9 @@ def _compared(
 
     def make() -> tuple[tuple[Any, ...], dict[str, Any]]:
         again = _inputs_file.load(path, homes, device)
-        return again.args, {**again.kwargs, "state": again.state} if again.state else again.kwargs
+        if not again.state and again.module is None:
+            return again.args, again.kwargs
+        return again.args, {**again.kwargs, "state": _State(again)}
 
     both = [_with_what_it_takes(function) for function in (before, after)]
     behaviour = _behaviour.compare(both[0], both[1], make, asked.tolerance, asked.seed)
@@ -127,7 +138,7 @@ def _compared(
         try:
             winner = _timed(both[0], both[1], make, device, asked.rounds)
         except MISTAKES as error:  # both raise, or a second call on changed arguments does
-            why = f"not timed: a repeated call raises {type(error).__name__}"
+            why = f"not timed: a repeated call raises {type(error).__name__}: {error}"
             return Compared(path, (), (*captured.notes, why), behaviour, None)
     return Compared(path, (), captured.notes, behaviour, winner)
 
@@ -158,67 +169,31 @@ def _nothing() -> None:
     """A CPU has done what was called."""
 
 
+class _State(dict[str, torch.Tensor]):
+    """Parameters and buffers by name, and the module they belong to where it was kept."""
+
+    def __init__(self, captured: _inputs_file.Captured) -> None:
+        super().__init__(captured.state)
+        self.module = captured.module
+
+
 def _with_what_it_takes(function: Function) -> Function:
-    """The function without `state` where it has no such parameter."""
+    """The function with the captured module as `self`, or without `state` where it has no such parameter.
+
+    Of a method the result includes what it leaves behind in attributes of its module.
+    """
     try:
-        takes = "state" in inspect.signature(function).parameters
+        names = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
-        takes = False
+        names = []
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if not takes:
-            kwargs.pop("state", None)
-        return function(*args, **kwargs)
+        state = kwargs.pop("state", None) if "state" not in names else None
+        module = state.module if isinstance(state, _State) and names[:1] == ["self"] else None
+        if module is None:
+            return function(*args, **kwargs)
+        result = function(module, *args, **kwargs)
+        left = {n: v for n, v in vars(module).items() if isinstance(v, (torch.Tensor, int, float))}
+        return {"result": result, "self": left}
 
     return call
-
-
-def _function(text: str) -> tuple[Function, ModuleType]:
-    home, _, path = text.rpartition(":")
-    if not home or not path:
-        raise PerfkitError(
-            f"{text!r} names no function", "write module:function or file.py:function"
-        )
-    module = _from_file(Path(home)) if home.endswith(".py") else _imported(home)
-    found: Any = module
-    for part in path.split("."):
-        found = getattr(found, part, None)
-    if not callable(found):
-        there = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-        raise PerfkitError(
-            f"{home} has no function {path}", f"there are: {', '.join(there[:20]) or 'none'}"
-        )
-    return found, module
-
-
-def _imported(name: str) -> ModuleType:
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise PerfkitError(
-            f"cannot import {name}: {error}", "run from the folder it lies in, or name its file"
-        ) from error
-
-
-def _from_file(path: Path) -> ModuleType:
-    name = f"perfkit_compared_{path.stem}_{abs(hash(path.absolute()))}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise PerfkitError(f"there is no {path}", "name the file that defines the function")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while they are made
-    if str(path.absolute().parent) not in sys.path:
-        sys.path.insert(0, str(path.absolute().parent))
-    try:
-        spec.loader.exec_module(module)
-    except (*MISTAKES, ImportError, OSError, SyntaxError) as error:
-        del sys.modules[name]
-        raise PerfkitError(
-            f"{path} raises {type(error).__name__} when it is imported: {error}",
-            "put the program's start under `if __name__ == '__main__':`",
-        ) from error
-    return module

@@ -84,6 +84,8 @@ def command(sources: tuple[str, ...], **given: object) -> None:
 def _one(source: str, options: Options) -> Diagnosis:
     from perfkit.analysis.trace_run import trace_run
     from perfkit.cli._other_device import named, with_other_devices
+    from perfkit.remedies import with_remedies
+    from perfkit.remedies.sources import unknown
     from perfkit.rules import diagnose
 
     elsewhere = named(options.devices)
@@ -93,6 +95,8 @@ def _one(source: str, options: Options) -> Diagnosis:
         _exports.write_perfetto(source, events, options.perfetto)
     run = trace_run(events, name, ("perfkit", "analyze", source))
     diagnosis = diagnose(replace(run, env={"trace": source, **run.env}))
+    why = "a trace does not tell whether the file is still what ran"
+    diagnosis = with_remedies(diagnosis, unknown(why))
     return with_other_devices(diagnosis, run, elsewhere) if elsewhere else diagnosis
 
 

@@ -43,10 +43,10 @@ SCHEMA = "perfkit.compare/1"
 def command(ctx: click.Context, /, before: str, after: str, **given: Any) -> None:
     """Run BEFORE and AFTER, given as module:function or file.py:function, on captured inputs.
 
-    Compared are values, gradients, changes of the arguments, dtype, device and strides of the results,
-    and the use of random numbers. A function with a parameter named `state` gets the parameters and
-    buffers of the captured module. The file is imported, so its top level runs. Exit code 3 when they
-    differ.
+    HEAD:file.py:function is the function as it stands in that commit of git. Compared are values,
+    gradients, changes of the arguments, dtype, device and strides of the results, and the use of random
+    numbers. A method gets the captured module as `self`; a function with a parameter named `state` gets
+    its parameters and buffers. The file is imported, so its top level runs. Exit code 3 when they differ.
     """
     from perfkit.base.files import write_text
     from perfkit.cli._two_functions import Asked, compare_files
@@ -58,9 +58,9 @@ def command(ctx: click.Context, /, before: str, after: str, **given: Any) -> Non
         seed=given["seed"],
         imports=given["imports"],
     )
-    rows = compare_files(before, after, _files(given["inputs"]), asked)
+    rows = compare_files(before, after, captured_files(given["inputs"]), asked)
     for row in rows:
-        _show(row, given["strict"])
+        show(row, given["strict"])
     if given["json_file"]:
         document = {"schema": SCHEMA, "rows": [row.to_json(given["strict"]) for row in rows]}
         write_text(given["json_file"], json.dumps(document, indent=1) + "\n")
@@ -73,7 +73,12 @@ def command(ctx: click.Context, /, before: str, after: str, **given: Any) -> Non
         ctx.exit(3)
 
 
-def _files(given: tuple[Path, ...]) -> list[Path]:
+def captured_files(given: tuple[Path, ...]) -> list[Path]:
+    """The files named, and those in the folders named.
+
+    Raises:
+        PerfkitError: a folder holds none.
+    """
     found = []
     for path in given:
         inside = sorted(path.rglob("*.safetensors")) if path.is_dir() else [path]
@@ -86,7 +91,8 @@ def _files(given: tuple[Path, ...]) -> list[Path]:
     return found
 
 
-def _show(row: Compared, strict: bool) -> None:
+def show(row: Compared, strict: bool = False) -> None:
+    """One file's verdict and what it stands on."""
     click.echo(f"{row.path}: {row.verdict(strict)}")
     for line in row.lines():
         click.echo(f"  {line}")

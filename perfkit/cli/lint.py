@@ -54,6 +54,7 @@ def command(
 
     from perfkit.lint._run import lint_paths
     from perfkit.lint._settings import settings_for
+    from perfkit.remedies.linted import with_fixes
 
     settings = settings_for(Path.cwd())
     settings = replace(
@@ -63,7 +64,7 @@ def command(
         exclude=(*settings.exclude, *exclude),
         everything=everything,
     )
-    results = list(lint_paths(paths or (Path(),), settings))
+    results = [with_fixes(result) for result in lint_paths(paths or (Path(),), settings)]
     _print(results, style)
     if not exit_zero and any(result.findings for result in results):
         ctx.exit(3)

@@ -140,7 +140,7 @@ def command(program: tuple[str, ...], **options: Any) -> int:
 
 def profile(words: tuple[str, ...], options: Options) -> int:
     """The whole command; returns the exit code."""
-    from perfkit.io.rundir import reserved, reserved_by_name
+    from perfkit.io.rundir import reserved_for_capture
 
     command_line = ("perfkit", *sys.argv[1:])  # before the program gets its own
     program = _program(words, options.module)
@@ -148,21 +148,17 @@ def profile(words: tuple[str, ...], options: Options) -> int:
         return program
     folder = Path.cwd()
     report = None if options.no_report else options.report and options.report.absolute()
-    place = (
-        reserved(options.out)
-        if options.out
-        else reserved_by_name(folder / "profiles", program.name)
-    )
+    place = reserved_for_capture(options.out, folder / "profiles", program.name)
     with place as directory, _own_stdout(options.json) as stdout:
         if not options.no_report and report is None:
-            report = folder / "reports" / f"{directory.path.name}.html"
+            report = folder / "reports" / f"{directory.launch.name}.html"
         session, ended, run = _capture(program, options, directory, command_line)
-        diagnosis = _conclude(run, report)
-        if options.json:
+        diagnosis = _conclude(run, directory, report, folder)
+        if options.json and diagnosis is not None:
             _print_json(diagnosis, stdout)
-    if not options.quiet:
-        _tell(diagnosis, run, report)
-    if options.open_page and report is not None:
+    if not options.quiet and diagnosis is not None:
+        _tell(diagnosis, directory.launch, report)
+    if options.open_page and report is not None and diagnosis is not None:
         click.launch(report.as_uri())
     if ended.exit_code == 0 and not run.steps:
         raise PerfkitError(
@@ -204,6 +200,8 @@ def _capture(
         max_ns=None if seconds is None else int(seconds * 1e9),
         max_bytes=options.max_bytes,
     )
+    if directory.rank is not None:
+        limits = limits.in_lockstep()
     settings = Settings(
         device=options.device,
         limits=limits,
@@ -214,7 +212,8 @@ def _capture(
         command=command_line,
     )
     pid = os.getpid()
-    session = Session(settings, directory, Progress(not options.quiet))
+    shown = not options.quiet and (directory.rank is None or directory.rank.index == 0)
+    session = Session(settings, directory, Progress(shown))
     with session, script.sigterm_raises():
         ended = script.run(program)
     if os.getpid() != pid:  # the program forked, and this is the child
@@ -223,20 +222,23 @@ def _capture(
     return session, ended, session.finish(ended.how + where, ended.exit_code)
 
 
-def _conclude(run: Run, report: Path | None) -> Diagnosis:
-    from perfkit.cli._conclude import conclude
+def _conclude(
+    run: Run, directory: RunDirectory, report: Path | None, folder: Path
+) -> Diagnosis | None:
+    """What to show; None where that is another rank's to do."""
+    from perfkit.cli._rank_runs import conclude_capture
 
-    return conclude(run, report)
+    return conclude_capture(run, directory, report, folder)[1]
 
 
-def _tell(diagnosis: Diagnosis, run: Run, report: Path | None) -> None:
+def _tell(diagnosis: Diagnosis, directory: Path, report: Path | None) -> None:
     from rich.console import Console
 
     from perfkit.report.terminal import render
 
     console = Console(stderr=True)
     render(diagnosis, console, report)
-    console.print(f"{'Run':<11}{run.directory}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{'Run':<11}{directory}", highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -82,10 +82,15 @@ def file_name(run: str) -> str:
 
 
 def _judged(directory: Path) -> Diagnosis:
+    from perfkit.cli._conclude import judged
+    from perfkit.io.launch import rank_folders
     from perfkit.io.rundir import load
-    from perfkit.rules import diagnose
 
-    return diagnose(load(directory))
+    if rank_folders(directory) and not (directory / "run.json").exists():
+        from perfkit.cli._rank_runs import joined
+
+        return joined(directory)
+    return judged(load(directory))
 
 
 def _page(diagnosis: Diagnosis, out: Path) -> None:

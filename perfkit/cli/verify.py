@@ -23,9 +23,10 @@ SCHEMA = "perfkit.verify/1"
 @click.argument("rewrite_id", metavar="ID")
 @click.option(
     "--inputs",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Your own: by torch.save of a tuple or dictionary of arguments (see the rewrite's page), or "
-    "a .py with a function inputs() that returns them.",
+    type=click.Path(path_type=Path, exists=True),
+    help="Your own: by torch.save of a tuple or dictionary of arguments (see the rewrite's page), a "
+    ".py with a function inputs() that returns them, or what profile --capture-inputs kept, a file or a "
+    "folder of them.",
 )
 @click.option("--case", "case_name", help="Only this case; otherwise all that are measured.")
 @click.option("--form", "form_names", multiple=True, help="Only this form; may be given again.")
@@ -98,7 +99,8 @@ def _asked(declared: Rewrite, given: dict[str, Any]) -> Iterator[tuple[Inputs, A
         try_first=given["dtype"] is not None,
     )
     if given["inputs"] is not None:
-        yield _own(given["inputs"], declared, given["dtype"], asked)
+        for path in _files(given["inputs"]):
+            yield _own(path, declared, given["dtype"], asked)
         return
     wanted = given["case_name"]
     cases = [declared.case(wanted)] if wanted else [c for c in declared.cases if c.measured]
@@ -108,6 +110,14 @@ def _asked(declared: Rewrite, given: dict[str, Any]) -> Iterator[tuple[Inputs, A
             replace(asked, case=case.name, stays_on_host=case.stays_on_host),
             case.shape,
         )
+
+
+def _files(given: Path) -> list[Path]:
+    if not given.is_dir():
+        return [given]
+    from perfkit.cli.compare import captured_files
+
+    return captured_files((given,))
 
 
 def _own(

@@ -28,7 +28,8 @@ _TRACE = re.compile(r".+\.pt\.trace\.json(\.gz)?$")
 _FIRST_PORT = 6006
 _PORTS = 50
 _STARTUP_S = 90
-_TAB = "#pytorch_profiler"
+_OURS, _PROFILER = "perfkit", "pytorch_profiler"
+_RUN_FILES = ("run.json", "diagnosis.json")
 
 
 @click.command()
@@ -40,20 +41,32 @@ _TAB = "#pytorch_profiler"
 def command(run: Path, port: int | None, no_open: bool) -> None:
     """Open RUN in TensorBoard: a run, a folder of runs, or any trace file of torch.profiler.
 
-    A trace file is converted first, as TensorBoard's plugin shows no device time otherwise.
+    The tab PERFKIT shows the reports of the runs, TIME SERIES their steps, PYTORCH_PROFILER their
+    traces. A trace file is converted first, as that one shows no device time otherwise.
     """
     require_tensorboard()
     with logdir(run) as folder:
+        with_scalars(folder)
         chosen = free_port() if port is None else port
         # Ctrl-C is the ordinary way to end it
         with serving(folder, chosen) as (process, url), suppress(KeyboardInterrupt):
             click.echo(f"TensorBoard shows {run} at {url}")
-            click.echo("  the tab is PYTORCH_PROFILER, at the top; Ctrl-C ends it")
-            click.echo("  its pages load a script from www.gstatic.com: blank without network")
+            for line in _tabs(folder):
+                click.echo(f"  {line}")
             if not no_open:
                 webbrowser.open(url)
             code = process.wait()
             raise PerfkitError(f"TensorBoard ended by itself (exit code {code})", "perfkit doctor")
+
+
+def _tabs(folder: Path) -> Iterator[str]:
+    """What is to be seen where, a line each."""
+    if _has_run(folder):
+        yield "tabs at the top: PERFKIT (reports), TIME SERIES (step by step); Ctrl-C ends it"
+    else:
+        yield "the tab is PYTORCH_PROFILER, at the top; Ctrl-C ends it"
+    if _has_trace(folder):
+        yield "PYTORCH_PROFILER (traces) loads scripts from www.gstatic.com: blank without network"
 
 
 def require_tensorboard() -> None:
@@ -75,11 +88,8 @@ def logdir(run: Path) -> Iterator[Path]:
     if not run.exists() and (Path("profiles") / run).is_dir():
         run = Path("profiles") / run
     if run.is_dir():
-        if not any(_TRACE.match(file.name) for file in run.rglob("*.json*")):
-            raise PerfkitError(
-                f"there is no run in {run}",
-                "record one with: perfkit profile SCRIPT; runs without a trace cannot be viewed",
-            )
+        if not (_has_run(run) or _has_trace(run)):
+            raise PerfkitError(f"there is no run in {run}", "record one: perfkit profile SCRIPT")
         yield run
     elif run.is_file():
         from perfkit.exports.tensorboard import tensorboard
@@ -93,6 +103,29 @@ def logdir(run: Path) -> Iterator[Path]:
         raise PerfkitError(f"{run} does not exist", "name a run, a folder of runs or a trace file")
 
 
+def _has_trace(folder: Path) -> bool:
+    return any(_TRACE.match(file.name) for file in folder.rglob("*.json*"))
+
+
+def _has_run(folder: Path) -> bool:
+    return any(file.name in _RUN_FILES for file in folder.rglob("*.json"))
+
+
+def with_scalars(folder: Path) -> None:
+    """Write what the standard tabs plot, for runs that were recorded without it.
+
+    A run that does not open is left as it is, and so is a folder that cannot be written: the tab says
+    of the first why, and the second only lacks its curves.
+    """
+    from perfkit.exports.scalars import FILE, write_scalars
+    from perfkit.io.rundir import load, load_diagnosis
+
+    for file in folder.rglob(_RUN_FILES[1]):
+        if not (file.parent / FILE).exists():
+            with suppress(PerfkitError):
+                write_scalars(file.parent, load(file.parent), load_diagnosis(file.parent))
+
+
 def free_port() -> int:
     """The first free port from TensorBoard's usual one on."""
     for port in range(_FIRST_PORT, _FIRST_PORT + _PORTS):
@@ -103,7 +136,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """TensorBoard as a child process that has loaded the profiles of `folder`, and its address.
+    """TensorBoard as a child process that has loaded what `folder` holds, and its address.
 
     It ends with the block, and on SIGTERM or SIGHUP to this process.
 
@@ -122,8 +155,9 @@ def serving(folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], 
         )
         try:
             root = f"http://localhost:{port}/"
-            _wait_until_loaded(process, root, log)
-            yield process, root + _TAB
+            tab = _OURS if _has_run(folder) else _PROFILER
+            _wait_until_loaded(process, f"{root}data/plugin/{tab}/runs", log)
+            yield process, f"{root}#{tab}"
         finally:
             _end(process)
 
@@ -138,23 +172,21 @@ def _in_use(port: int) -> bool:
     return False
 
 
-def _wait_until_loaded(process: subprocess.Popen[bytes], root: str, log: IO[bytes]) -> None:
-    """Return when the plugin has read the runs; it may then still read further ones."""
+def _wait_until_loaded(process: subprocess.Popen[bytes], runs: str, log: IO[bytes]) -> None:
+    """Return when the plugin whose runs these are has read some; it may then still read further ones."""
     deadline = time.monotonic() + _STARTUP_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise PerfkitError(f"TensorBoard did not start: {_tail(log)}", "perfkit doctor")
         try:
-            with urllib.request.urlopen(
-                f"{root}data/plugin/pytorch_profiler/runs", timeout=5
-            ) as reply:
+            with urllib.request.urlopen(runs, timeout=5) as reply:
                 answer = json.load(reply)
-            if answer["runs"] and not answer["loading"]:
+            if answer["runs"] and not answer.get("loading"):
                 return
         except urllib.error.HTTPError as error:
             raise PerfkitError(
-                f"TensorBoard runs, but its profiler plugin does not ({error.code})",
-                "perfkit doctor",
+                f"TensorBoard runs, but a plugin does not: {runs} answers {error.code}",
+                "install perfkit with pip, that TensorBoard finds its tab, and see: perfkit doctor",
             ) from error
         except (OSError, ValueError):
             pass  # not up yet

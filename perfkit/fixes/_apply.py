@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from perfkit.fixes._codemod import Advice, Change, Fix, Replacement
+from perfkit.fixes._places import Places
 from perfkit.fixes._tree import File
+from perfkit.model.costs import OpCost
 
 _ROUNDS = 50
 _ALLOW = re.compile(r"#\s*perfkit:\s*allow\s+(.*)")
@@ -19,12 +21,18 @@ _ALLOW = re.compile(r"#\s*perfkit:\s*allow\s+(.*)")
 
 @dataclass(frozen=True)
 class Note:
-    """One line for the user: what was changed, or what to write by hand."""
+    """One line for the user: what was changed, or what to write by hand.
+
+    `spans` are the lines it speaks for, first and last, in the text as it was given.
+    """
 
     line: int
     fix: str
     text: str
     safe: bool = True
+    spans: tuple[tuple[int, int], ...] = ()
+    from_run: bool = False
+    to_write: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,19 @@ class _Work:
     advice: dict[tuple[str, str], Note] = field(default_factory=dict)
 
 
-def fixed(data: bytes, fixes: Mapping[str, Fix], *, unsafe: bool = False) -> Outcome:
+def fixed(
+    data: bytes,
+    fixes: Mapping[str, Fix],
+    *,
+    unsafe: bool = False,
+    at: Sequence[int] = (),
+    seen: Mapping[int, Sequence[OpCost]] | None = None,
+) -> Outcome:
     """Apply fixes to the bytes of one file.
+
+    Args:
+        at: lines, from 1; only what speaks for one of them is changed or told. Empty for all.
+        seen: what a run of this very text saw, by line.
 
     A file that cannot be parsed, or not be given back byte for byte, is left alone with the reason; so
     is one whose result does not parse.
@@ -83,7 +102,7 @@ def fixed(data: bytes, fixes: Mapping[str, Fix], *, unsafe: bool = False) -> Out
         return Outcome(data, data, skipped="line ends that are neither kept nor counted alike")
     work = _Work()
     try:
-        result = _in_rounds(module, wanted, unsafe, work)
+        result = _in_rounds(module, wanted, unsafe, work, Places(module.code, at, seen))
         after = result.bytes
         ast.parse(after)
         cst.parse_module(after)
@@ -94,21 +113,48 @@ def fixed(data: bytes, fixes: Mapping[str, Fix], *, unsafe: bool = False) -> Out
     return Outcome(data, after, encoding, tuple(work.changed), held, advice)
 
 
+def candidates(
+    data: bytes,
+    fixes: Mapping[str, Fix],
+    seen: Mapping[int, Sequence[OpCost]] | None = None,
+) -> list[tuple[str, tuple[int, int]]] | None:
+    """Names of fixes with the lines they speak for in the text as it is; None where it does not parse.
+
+    One look at the whole file, where `fixed` at each of many lines would take as many.
+    """
+    wanted = {name: fix for name, fix in fixes.items() if _mentions(data, fix)}
+    if b"torch" not in data or not wanted:
+        return []
+    try:
+        file = File(cst.parse_module(data))
+    except (SyntaxError, ValueError, RecursionError, LookupError, cst.ParserSyntaxError):
+        return None
+    file.seen = Places(file.text, (), seen).seen
+    return [
+        (name, span)
+        for name, fix in wanted.items()
+        for found in fix.find(file)
+        for span in _spans(file, found)
+    ]
+
+
 def _in_rounds(
-    module: cst.Module, fixes: Mapping[str, Fix], unsafe: bool, work: _Work
+    module: cst.Module, fixes: Mapping[str, Fix], unsafe: bool, work: _Work, places: Places
 ) -> cst.Module:
     """One change at a time per region: those that overlap wait for the next round."""
     for _ in range(_ROUNDS):
         file = File(module)
+        places.follow(file.text)
+        file.seen = places.seen
         work.held.clear()
         work.advice.clear()
-        taken = _taken(file, fixes, unsafe, work)
+        taken = _taken(file, fixes, unsafe, work, places)
         if not taken:
             return module
         replacement: dict[cst.CSTNode, cst.CSTNode | Sequence[cst.CSTNode]] = {}
         for name, change in taken:
             replacement.update(change.replace)
-            work.changed.append(_note(file, name, change))
+            work.changed.append(_note(file, name, change, places))
         changed = module.visit(_Replacer(replacement))
         assert isinstance(changed, cst.Module)
         imports = [line for _, change in taken for line in change.imports]
@@ -118,27 +164,36 @@ def _in_rounds(
 
 
 def _taken(
-    file: File, fixes: Mapping[str, Fix], unsafe: bool, work: _Work
+    file: File, fixes: Mapping[str, Fix], unsafe: bool, work: _Work, places: Places
 ) -> list[tuple[str, Change]]:
     taken: list[tuple[str, Change]] = []
     touched: set[cst.CSTNode] = set()
     for name, fix in fixes.items():
         for found in fix.find(file):
-            if _allowed(file, found.at, name):
+            if _allowed(file, found.at, name) or not places.wants(_spans(file, found)):
                 continue
             key = (name, file.code(found.at))
             if isinstance(found, Advice):
-                work.advice[key] = Note(file.line(found.at), name, found.text, False)
+                work.advice[key] = _note(file, name, found, places)
             elif not found.safe and not unsafe:
-                work.held[key] = _note(file, name, found)
+                work.held[key] = _note(file, name, found, places)
             elif not _overlaps(file, found.replace, touched):
                 touched.update(found.replace)
                 taken.append((name, found))
     return taken
 
 
-def _note(file: File, name: str, change: Change) -> Note:
-    return Note(file.line(change.at), name, change.note, change.safe)
+def _note(file: File, name: str, found: Change | Advice, places: Places) -> Note:
+    spans = places.given(_spans(file, found))
+    line = file.line(found.at)
+    if isinstance(found, Advice):
+        return Note(line, name, found.text, False, spans, to_write=found.to_write)
+    return Note(line, name, found.note, found.safe, spans, found.from_run)
+
+
+def _spans(file: File, found: Change | Advice) -> list[tuple[int, int]]:
+    mends = found.mends if isinstance(found, Change) else ()
+    return [file.span(node) for node in (found.at, *mends)]
 
 
 def _overlaps(file: File, new: Replacement, touched: set[cst.CSTNode]) -> bool:

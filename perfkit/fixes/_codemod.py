@@ -28,6 +28,8 @@ class Change:
         safe: the pattern itself proves that the program computes the same.
         imports: statements that the new code needs at the top of the file.
         note: what to check, where the change is not safe.
+        mends: other nodes whose waits this ends, where they are not below `at`.
+        from_run: a number in it was seen in a run, and is not in the text.
     """
 
     at: cst.CSTNode
@@ -35,14 +37,20 @@ class Change:
     safe: bool = True
     imports: tuple[str, ...] = ()
     note: str = ""
+    mends: tuple[cst.CSTNode, ...] = ()
+    from_run: bool = False
 
 
 @dataclass(frozen=True)
 class Advice:
-    """A place where the call cannot be filled in: what to write, to be adapted by hand."""
+    """A place where the call cannot be filled in: what to write, to be adapted by hand.
+
+    Where it is nothing `to_write`, the text says why nothing was filled in.
+    """
 
     at: cst.CSTNode
     text: str
+    to_write: bool = True
 
 
 Find = Callable[["File"], "Iterator[Change | Advice]"]
@@ -71,6 +79,8 @@ class Fix:
         safe: whether any of its changes is safe.
         words: the file is looked at only where one of these occurs in it.
         find: the changes a file needs now.
+        answers: kinds of synchronisation, rules and codes of `perfkit lint` that it may settle, as
+            literals: `_answers` reads them from the source.
         silent: programs that must stay as they are; the name says why.
         examples: before and after.
     """
@@ -79,6 +89,7 @@ class Fix:
     safe: bool
     words: tuple[str, ...]
     find: Find
+    answers: tuple[str, ...] = ()
     silent: tuple[Example, ...] = field(default=())
     examples: tuple[Example, ...] = field(default=())
 

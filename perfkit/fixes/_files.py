@@ -28,6 +28,21 @@ def python_files(paths: Iterable[Path]) -> Iterator[Path]:
             raise PerfkitError(f"{path} is not there", "name a Python file or a folder of them")
 
 
+def places(paths: Iterable[Path]) -> Iterator[tuple[Path, tuple[int, ...]]]:
+    """Files as `python_files` gives them, with the line where one was named: `model.py:100`.
+
+    Raises:
+        PerfkitError: a path that is not there.
+    """
+    for path in paths:
+        file, _, line = path.name.rpartition(":")
+        if line.isdigit() and file and not path.exists():
+            (named,) = python_files([path.with_name(file)])
+            yield named, (int(line),)
+        else:
+            yield from ((found, ()) for found in python_files([path]))
+
+
 def _below(folder: Path) -> Iterator[Path]:
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(n for n in folders if n not in _LEFT_OUT and not n.startswith("."))

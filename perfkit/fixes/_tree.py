@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+
+from perfkit.model.costs import OpCost
 
 Block = cst.Module | cst.IndentedBlock
 
@@ -42,7 +44,11 @@ class Scope:
 
 
 class File:
-    """A parsed file. Edits never happen here: fixes return changes."""
+    """A parsed file. Edits never happen here: fixes return changes.
+
+    Attributes:
+        seen: what a run saw at spans of this text.
+    """
 
     def __init__(self, module: cst.Module) -> None:
         self.module = module
@@ -52,7 +58,12 @@ class File:
         self.aliases: dict[str, str] = {}
         self.by_type: dict[type, list[cst.CSTNode]] = {}
         self.top = Scope(module)
+        self.seen: Callable[[Sequence[tuple[int, int]]], list[OpCost]] = _nothing
         module.visit(_Reader(self))
+
+    def ran(self, node: cst.CSTNode) -> list[OpCost]:
+        """What a run saw the operators at a node's lines do; empty where no run was given."""
+        return self.seen([self.span(node)])
 
     def each(self, kind: type[cst.CSTNode]) -> list[cst.CSTNode]:
         """Nodes of exactly this type, in the order of the text."""
@@ -107,6 +118,15 @@ class File:
         """Line number, from 1."""
         return self._positions[node].start.line if node in self._positions else 1
 
+    def span(self, node: cst.CSTNode) -> tuple[int, int]:
+        """First and last line of a node; of the whole line of code it stands in, where that is simple."""
+        statement = self.statement(node)
+        whole = statement if isinstance(statement, cst.SimpleStatementLine) else node
+        if whole not in self._positions:
+            return 1, 1
+        where = self._positions[whole]
+        return where.start.line, where.end.line
+
     def dotted(self, node: cst.CSTNode) -> str:
         """The imported name that an expression spells, such as `torch.nn.functional.one_hot`.
 
@@ -146,6 +166,10 @@ class File:
     def _positions(self) -> Mapping[cst.CSTNode, CodeRange]:
         wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
         return wrapper.resolve(PositionProvider)
+
+
+def _nothing(spans: Sequence[tuple[int, int]]) -> list[OpCost]:
+    return []
 
 
 class _Reader(cst.CSTVisitor):

@@ -171,6 +171,7 @@ FIX = Fix(
     safe=True,
     words=(".item()", "float("),
     find=accumulate_on_device,
+    answers=("item", "sync-in-metrics", "sync-in-logging", "PK101", "PK103"),
     silent=(
         Example(
             "read in the loop",

@@ -90,6 +90,7 @@ FIX = Fix(
     safe=True,
     words=("any(", ".sum("),
     find=any_guard,
+    answers=("item", "PK101", "PK102"),
     silent=(
         Example(
             "more than a write", _HEAD + "    if bad.any():\n        x[bad] = 0\n        g()\n"

@@ -64,6 +64,7 @@ FIX = Fix(
     safe=True,
     words=("sum(", "max(", "min("),
     find=builtin_reduction,
+    answers=("item", "PK109"),
     silent=(
         Example("a list of tensors", _HEAD + "def f(a: Tensor):\n    return sum([a > 1, a > 2])\n"),
         Example("two arguments", _HEAD + "def f(a: Tensor):\n    return max(a, 1)\n"),

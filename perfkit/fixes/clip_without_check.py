@@ -40,6 +40,7 @@ FIX = Fix(
     safe=False,
     words=("error_if_nonfinite",),
     find=clip_without_check,
+    answers=("clip_grad_norm", "PK132"),
     silent=(
         Example("off", "import torch\n\nclip_grad_norm_(p, 1.0, error_if_nonfinite=False)\n"),
         Example("a flag", "import torch\n\nclip_grad_norm_(p, 1.0, error_if_nonfinite=strict)\n"),

@@ -23,11 +23,13 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from perfkit.fixes import _experts, _match
+from perfkit.fixes import _experts, _match, _seen
 from perfkit.fixes._codemod import Advice, Change, Example, Fix
 from perfkit.fixes._tree import File
 
 _IMPORT = "from perfkit.rewrites.moe_dispatch import moe_dispatch, stack_experts"
+
+_CHECK = "check shapes ([tokens, k])"
 
 
 def expert_loop(file: File) -> Iterator[Change | Advice]:
@@ -47,7 +49,14 @@ def expert_loop(file: File) -> Iterator[Change | Advice]:
             continue
         plain = file.dotted(cst.parse_expression(between)) == "torch.relu"
         call += ")" if plain or between.endswith(".relu") else f", {between})"
-        note = "check shapes ([tokens, k]); stack the experts once where weights do not change"
+        shapes = _seen.compared(file.ran(loop))
+        if any(len(shape) != 2 for shape in shapes):
+            text = f"the run saw choices of shapes {sorted(shapes)}, not [tokens, k]"
+            yield Advice(loop, text, to_write=False)
+            continue
+        told = " or ".join(str(list(shape)) for shape in sorted(shapes)[:3])
+        checked = f"the run saw choices of shape {told}, as they must be" if told else _CHECK
+        note = f"{checked}; stack the experts once where weights do not change"
         yield Change(
             loop, _replacement(file, loop, found.out, found.x, call), False, (_IMPORT,), note
         )
@@ -126,6 +135,16 @@ FIX = Fix(
     safe=False,
     words=("for ",),
     find=expert_loop,
+    answers=(
+        "per-expert-loop",
+        "item",
+        "nonzero",
+        "mask_index",
+        "PK102",
+        "PK121",
+        "PK122",
+        "PK201",
+    ),
     silent=(
         Example("another factor", _HEAD + _LOOP.replace("weights[rows, nth, None]", "2.0")),
         Example(

@@ -56,6 +56,7 @@ FIX = Fix(
     safe=True,
     words=("tensor(",),
     find=full_scalar,
+    answers=("h2d", "PK142"),
     silent=(
         Example("no device", "import torch\n\nx = torch.tensor(0.5)\n"),
         Example("the host", 'import torch\n\nx = torch.tensor(0.5, device="cpu")\n'),

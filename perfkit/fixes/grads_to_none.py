@@ -39,6 +39,7 @@ FIX = Fix(
     safe=False,
     words=("set_to_none",),
     find=grads_to_none,
+    answers=("PK202",),
     silent=(
         Example("the default", "import torch\n\nopt.zero_grad()  # set_to_none\n"),
         Example("already", "import torch\n\nopt.zero_grad(set_to_none=True)\n"),

@@ -60,6 +60,7 @@ FIX = Fix(
     safe=True,
     words=("] =", "]="),
     find=masked_copy,
+    answers=("mask_index", "PK122"),
     silent=(
         Example(
             "another mask on the right",

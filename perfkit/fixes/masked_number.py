@@ -46,6 +46,7 @@ FIX = Fix(
     safe=True,
     words=("] =", "]="),
     find=masked_number,
+    answers=("mask_index", "PK122"),
     silent=(
         Example("a NumPy array", "import torch\n\n\ndef f(x):\n    x[x > 0] = 0\n"),
         Example(

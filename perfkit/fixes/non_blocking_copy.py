@@ -49,6 +49,7 @@ FIX = Fix(
     safe=True,
     words=("pin_memory",),
     find=non_blocking_copy,
+    answers=("h2d", "unpinned-copy", "PK141"),
     silent=(
         Example(
             "not pinned",

@@ -3,7 +3,7 @@
 What it does
     `F.one_hot(torch.arange(n))` becomes `F.one_hot(torch.arange(n), num_classes=n)`. With `--unsafe`,
     `F.one_hot(x)` gets `num_classes` from the function's own parameter, or the class's own attribute,
-    of that name (`num_classes`, `n_classes`, `num_experts`).
+    of that name (`num_classes`, `n_classes`, `num_experts`); with `--run`, the number that a run saw.
 
 Why it helps
     Without it, torch reads the largest class of the tensor, and the host waits.
@@ -23,22 +23,29 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from perfkit.fixes import _known, _match
-from perfkit.fixes._codemod import Change, Example, Fix
+from perfkit.fixes import _known, _match, _seen
+from perfkit.fixes._codemod import Advice, Change, Example, Fix
 from perfkit.fixes._tree import File
 
 _NAMES = ("num_classes", "n_classes", "num_experts")
 _ONE_HOT = "torch.nn.functional.one_hot"
 
 
-def one_hot_classes(file: File) -> Iterator[Change]:
+def one_hot_classes(file: File) -> Iterator[Change | Advice]:
     """Calls without the number of classes."""
     for call in file.calls("one_hot"):
         if file.dotted(call.func) != _ONE_HOT or len(call.args) != 1 or call.args[0].star:
             continue
         counted = _counted(file, call.args[0].value)
         name = counted or _named(file, call)
-        if name:
+        seen = None if name else _seen.classes(file.ran(call))
+        if seen is not None and seen.only is None:
+            yield Advice(call, f"the run saw {seen.told()} as classes", to_write=False)
+        elif seen is not None:
+            new = _match.with_keyword(call, "num_classes", str(seen.only))
+            note = f"the run saw classes: {seen.told()}; a larger one raises an error"
+            yield Change(call, {call: new}, safe=False, note=note, from_run=True)
+        elif name:
             new = _match.with_keyword(call, "num_classes", name)
             note = "" if counted else "the result may become wider than the largest class it holds"
             yield Change(call, {call: new}, safe=bool(counted), note=note)
@@ -84,6 +91,7 @@ FIX = Fix(
     safe=True,
     words=("one_hot(",),
     find=one_hot_classes,
+    answers=("one_hot", "PK127"),
     silent=(
         Example("given", _HEAD + "def f(x):\n    return F.one_hot(x, 5)\n"),
         Example(

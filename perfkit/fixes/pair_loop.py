@@ -71,6 +71,7 @@ FIX = Fix(
     safe=False,
     words=("for ",),
     find=pair_loop,
+    answers=("per-pair-loss", "item", "PK201"),
     silent=(
         Example("one by one", _HEAD + "    for s in scores:\n        loss += s\n"),
         Example(

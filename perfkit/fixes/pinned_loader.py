@@ -32,12 +32,12 @@ def pinned_loader(file: File) -> Iterator[Change]:
         made = _loaders.loader(file, loop.iter)
         if made is None or "pin_memory" in _match.keywords(made):
             continue
-        if any(
-            _match.true(_match.argument(c, -1, "non_blocking")) for c in _loaders.moves(file, loop)
-        ):
+        calls = _loaders.moves(file, loop)
+        moved = [c for c in calls if _match.true(_match.argument(c, -1, "non_blocking"))]
+        if moved:
             note = "check that the data set gives tensors on the host"
             new = _match.with_keyword(made, "pin_memory", "True")
-            yield Change(made, {made: new}, safe=False, note=note)
+            yield Change(made, {made: new}, safe=False, note=note, mends=tuple(moved))
 
 
 _HEAD = "import torch\nfrom torch.utils.data import DataLoader\n\n\ndef f(data, d):\n"
@@ -48,6 +48,7 @@ FIX = Fix(
     safe=False,
     words=("non_blocking",),
     find=pinned_loader,
+    answers=("h2d_pageable_async", "h2d", "unpinned-copy", "PK144", "PK204"),
     silent=(
         Example("pinned", _HEAD + "    loader = DataLoader(data, pin_memory=True)\n" + _LOOP),
         Example("said no", _HEAD + "    loader = DataLoader(data, pin_memory=False)\n" + _LOOP),

@@ -11,7 +11,8 @@ Why it is safe
     Only where the repeats were made, on the spot or by a name that has no other value, from a list that
     is proven to hold whole Python numbers and that nothing changes. What is repeated has one row per
     entry of that list: a single repeat would otherwise stretch over all rows.
-    With `--unsafe` also for rows that are not proven to be as many.
+    With `--unsafe` also for rows that are not proven to be as many, and, with `--run`, the total that a
+    run saw, where it was one.
 
 When not to act
     Where only the device knows the lengths: see `segment_ids` among the rewrites.
@@ -23,27 +24,40 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from perfkit.fixes import _known, _match
-from perfkit.fixes._codemod import Change, Example, Fix
+from perfkit.fixes import _known, _match, _seen
+from perfkit.fixes._codemod import Advice, Change, Example, Fix
 from perfkit.fixes._tree import File
 
 _MADE = ("torch.tensor", "torch.as_tensor", "torch.LongTensor")
 _READERS = ("len", "sum", "max", "min", "enumerate", "zip", "print", "range", "sorted")
 
 
-def repeat_output_size(file: File) -> Iterator[Change]:
+def repeat_output_size(file: File) -> Iterator[Change | Advice]:
     """Calls whose repeats came from a list."""
     for call in file.calls("repeat_interleave"):
         if _match.starred(call) or "output_size" in _match.keywords(call):
             continue
         rows, repeats = _parts(file, call)
         sizes = _list(file, repeats) if repeats is not None else None
+        if sizes is None and repeats is not None:
+            yield from _seen_in_run(file, call)
         if sizes is None or repeats is None or not file.builtin(cst.Name("sum"), "sum"):
             continue
         safe = rows is None or _as_many(file, rows, sizes, repeats)
         new = _match.with_keyword(call, "output_size", f"sum({sizes.value})")
         note = f"check that there is one row per entry of {sizes.value}"
         yield Change(call, {call: new}, safe=safe, note="" if safe else note)
+
+
+def _seen_in_run(file: File, call: cst.Call) -> Iterator[Change | Advice]:
+    """The total that a run saw, where it was always the same."""
+    seen = _seen.repeated(file.ran(call))
+    if seen is not None and seen.only is None:
+        yield Advice(call, f"the run saw totals: {seen.told()}", to_write=False)
+    elif seen is not None:
+        new = _match.with_keyword(call, "output_size", str(seen.only))
+        note = f"the run saw totals: {seen.told()}; another one raises on a CPU and is not noticed on CUDA"
+        yield Change(call, {call: new}, safe=False, note=note, from_run=True)
 
 
 def _parts(
@@ -122,6 +136,7 @@ FIX = Fix(
     safe=True,
     words=("repeat_interleave(",),
     find=repeat_output_size,
+    answers=("repeat_interleave", "PK124"),
     silent=(
         Example(
             "lengths known to the device only",

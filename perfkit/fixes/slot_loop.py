@@ -77,6 +77,7 @@ FIX = Fix(
     safe=False,
     words=("Embedding(",),
     find=slot_loop,
+    answers=("per-slot-embedding", "PK201"),
     silent=(
         Example("one lookup", _HEAD + "        return self.table(slots).sum(1)\n"),
         Example(

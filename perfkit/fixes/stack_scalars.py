@@ -83,6 +83,7 @@ FIX = Fix(
     safe=True,
     words=("tensor(",),
     find=stack_scalars,
+    answers=("tensor_of_scalars", "item", "h2d", "PK101", "PK142", "PK145"),
     silent=(
         Example(
             "stays on the host",

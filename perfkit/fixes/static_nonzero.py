@@ -4,6 +4,8 @@ What it does
     `torch.triu(torch.ones(n, n), diagonal=1).nonzero()` becomes `torch.nonzero_static(torch.triu(...),
     size=n * (n - 1) // 2)`; likewise `tril`, diagonals 0, 1 and -1, and `torch.eye(n)`.
 
+    With `--unsafe --run` the size that a run saw, where it was one.
+
 Why it helps
     `nonzero` asks the device for the number of positions, and the host waits.
 
@@ -21,8 +23,8 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from perfkit.fixes import _known, _match
-from perfkit.fixes._codemod import Change, Example, Fix
+from perfkit.fixes import _known, _match, _seen
+from perfkit.fixes._codemod import Advice, Change, Example, Fix
 from perfkit.fixes._tree import File
 
 _COUNTS = {
@@ -33,7 +35,7 @@ _COUNTS = {
 }
 
 
-def static_nonzero(file: File) -> Iterator[Change]:
+def static_nonzero(file: File) -> Iterator[Change | Advice]:
     """`nonzero` of masks whose count is known."""
     for call in file.calls("nonzero"):
         mask = _match.method(call, "nonzero")
@@ -46,6 +48,22 @@ def static_nonzero(file: File) -> Iterator[Change]:
         if mask is not None and size is not None and file.torch:
             text = f"{file.torch}.nonzero_static({file.code(mask)}, size={size})"
             yield Change(call, {call: _match.expression(text, call)})
+        elif mask is not None and file.torch:
+            yield from _seen_in_run(file, call, mask)
+
+
+def _seen_in_run(file: File, call: cst.Call, mask: cst.BaseExpression) -> Iterator[Change | Advice]:
+    """The number of positions that a run saw, where it was always the same."""
+    seen = _seen.positions(file.ran(call))
+    if seen is not None and seen.only is None:
+        yield Advice(call, f"the run saw numbers of positions: {seen.told()}", to_write=False)
+    elif seen is not None:
+        text = f"{file.torch}.nonzero_static({file.code(mask)}, size={seen.only})"
+        note = (
+            f"the run saw positions: {seen.told()}; more are cut off, and rows of -1 fill up fewer"
+        )
+        new = _match.expression(text, call)
+        yield Change(call, {call: new}, safe=False, note=note, from_run=True)
 
 
 def _count(file: File, mask: cst.BaseExpression) -> str | None:
@@ -90,6 +108,7 @@ FIX = Fix(
     safe=True,
     words=("nonzero(",),
     find=static_nonzero,
+    answers=("nonzero", "PK121"),
     silent=(
         Example("unknown", _HEAD + "def f(m: Tensor):\n    return m.nonzero()\n"),
         Example("n may be a tensor", _HEAD + "def f(n):\n    return torch.eye(n).nonzero()\n"),

@@ -14,7 +14,9 @@ from perfkit.base.errors import PerfkitError
 from perfkit.model.syncs import Frame
 from perfkit.model.table import Cell, Table
 
-SCHEMA = "perfkit.diagnosis/1"
+SCHEMA = "perfkit.diagnosis/2"
+OPENS = ("perfkit.diagnosis/1", SCHEMA)
+"""What can be read. Since 2 a finding has a `remedy`; one of 1 is read as having none."""
 
 State = Literal["found", "clear", "not-applicable", "not-observable", "error"]
 Confidence = Literal["certain", "likely", "low"]
@@ -45,10 +47,43 @@ class Saving:
 
 
 @dataclass(frozen=True)
+class Remedy:
+    """The way from a finding to its fix: what to read, what to change, and how to prove it.
+
+    Attributes:
+        fixes: codemods that change the line of the finding; empty where none does.
+        diff: what they change there, for `patch -p1` in the folder `root`; empty where there is none.
+        no_diff: why there is none; empty where there is one, and where no codemod answers such findings.
+        safe: whether the text itself proves that the program computes the same.
+        check: what to look at before applying it.
+        by_hand: what to write where a codemod cannot fill it in.
+        apply, verify: commands, in their order, to be given in the folder `folder`.
+        wins: when the rewrite wins and when not, with its crossovers.
+        not_when: when not to act, from the rule's and the codemods' pages.
+        pages: names of pages in the table `pages`.
+    """
+
+    fixes: tuple[str, ...] = ()
+    diff: str = ""
+    root: str = ""
+    no_diff: str = ""
+    safe: bool = False
+    check: tuple[str, ...] = ()
+    by_hand: tuple[str, ...] = ()
+    apply: tuple[str, ...] = ()
+    verify: tuple[str, ...] = ()
+    folder: str = ""
+    wins: str = ""
+    not_when: str = ""
+    pages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing worth doing, at one place.
 
-    `rewrite` is the id of the shipped rewrite that fixes it; `fix` is the one-line advice.
+    `rewrite` is the id of the shipped rewrite that fixes it; `fix` is the one-line advice; `remedy`,
+    where somebody has looked for it, is how to act on it.
     """
 
     title: str
@@ -59,6 +94,7 @@ class Finding:
     fix: str = ""
     rewrite: str | None = None
     confidence: Confidence = "certain"
+    remedy: Remedy | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +159,7 @@ class Diagnosis:
             PerfkitError: not a diagnosis, or of a schema this version does not know.
         """
         schema = data.get("schema") if isinstance(data, Mapping) else None
-        if schema != SCHEMA:
+        if schema not in OPENS:
             raise PerfkitError(
                 f"this is not a {SCHEMA} document (schema: {schema!r})",
                 "write it again with this version: perfkit profile SCRIPT",
@@ -132,7 +168,7 @@ class Diagnosis:
             return _diagnosis(data)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PerfkitError(
-                f"this {SCHEMA} document is damaged: {type(error).__name__}: {error}",
+                f"this {schema} document is damaged: {type(error).__name__}: {error}",
                 "write it again: perfkit profile SCRIPT",
             ) from error
 
@@ -158,4 +194,10 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
 def _finding(data: Mapping[str, Any]) -> Finding:
     place = Frame(**data["place"]) if data["place"] else None
     saving = Saving(**data["saving"]) if data["saving"] else None
-    return Finding(**{**data, "place": place, "saving": saving})
+    remedy = _remedy(data["remedy"]) if data.get("remedy") else None
+    return Finding(**{**data, "place": place, "saving": saving, "remedy": remedy})
+
+
+def _remedy(data: Mapping[str, Any]) -> Remedy:
+    lists = ("fixes", "check", "by_hand", "apply", "verify", "pages")
+    return Remedy(**{**data, **{name: tuple(map(str, data[name])) for name in lists}})

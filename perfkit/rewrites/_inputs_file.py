@@ -3,7 +3,8 @@
 Kept of a tensor: values, dtype, strides (where its memory does not overlap), device, whether it requires
 a gradient, whether it is a parameter, and that two arguments are the same tensor. Not kept: that two
 tensors are views of one memory (`Packed.notes` says so). Loading runs no code of the file: classes are
-looked up among what is imported already, and only dataclasses, named tuples and enums are made.
+looked up among what is imported already; dataclasses, named tuples, enums and modules are made without
+calling their `__init__`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from perfkit.base.errors import PerfkitError
 from perfkit.base.files import replacing
 from perfkit.rewrites._inputs_tree import Packed, Unpacker
 
-SCHEMA = "perfkit.inputs/1"
+SCHEMA = "perfkit.inputs/2"
+OPENS = ("perfkit.inputs/1", SCHEMA)
+"""What can be read. Since 2 the module whose method was called may be there."""
 _KEY = "perfkit"
 
 
@@ -36,6 +39,8 @@ class Captured:
     Attributes:
         function: what was called, as the user named it.
         state: parameters and buffers of the module whose method it was, by name; empty for functions.
+        module: that module, made again around these tensors; None for functions, and where it could not
+            be kept.
         why_not: why the call cannot be replayed; empty where it can.
         notes: what of it was not kept.
     """
@@ -47,6 +52,23 @@ class Captured:
     state: dict[str, Tensor]
     why_not: tuple[str, ...]
     notes: tuple[str, ...]
+    module: torch.nn.Module | None = None
+
+
+def function_of(path: Path) -> str:
+    """What was called, as the user named it; nothing else is read.
+
+    Raises:
+        PerfkitError: no such file, or another file.
+    """
+    try:
+        with safe_open(path, "pt") as stored:
+            return str(json.loads((stored.metadata() or {})[_KEY])["function"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise PerfkitError(
+            f"{path} holds no captured inputs: {type(error).__name__}: {error}",
+            "perfkit profile --capture-inputs NAME writes them to captured/ in the run's folder",
+        ) from error
 
 
 def save(path: Path, function: str, packed: Packed) -> None:
@@ -85,9 +107,9 @@ def load(
     try:
         with safe_open(path, "pt") as stored:
             document = json.loads((stored.metadata() or {})[_KEY])
-            if document["schema"] != SCHEMA:
+            if document["schema"] not in OPENS:
                 raise PerfkitError(
-                    f"{path} has schema {document['schema']!r}", f"this perfkit reads {SCHEMA}"
+                    f"{path} has schema {document['schema']!r}", f"this perfkit reads {OPENS}"
                 )
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         why_not = tuple(map(str, document["why_not"]))
@@ -101,6 +123,7 @@ def load(
             state=dict(tree.get("state", {})),
             why_not=why_not,
             notes=tuple(map(str, document["notes"])),
+            module=tree.get("self"),
         )
     except OSError as error:
         raise PerfkitError(

@@ -22,10 +22,16 @@ _SPARSE_SPAN = 8
 
 _base = torch._C.TensorBase  # under the pretence the methods of Tensor say what they do not do
 _PLAIN = (type(None), bool, int, str)
+_ROOMS = ("parameters", "buffers", "modules")
+_OWN_OF_MODULES = vars(torch.nn.Module())
+"""Attributes that every module has."""
 
 
 class Packed:
     """A tree and its tensors, not yet copied.
+
+    Args:
+        modules: keep modules too: their class by name, tensors, submodules and plain attributes.
 
     Attributes:
         tree: JSON.
@@ -33,7 +39,8 @@ class Packed:
         notes: what of the tensors is not kept.
     """
 
-    def __init__(self, tree: Any) -> None:
+    def __init__(self, tree: Any, *, modules: bool = False) -> None:
+        self._modules = modules
         self.why_not: list[str] = []
         self.notes: list[str] = []
         self._tensors: dict[str, Tensor] = {}
@@ -136,9 +143,31 @@ class Packed:
             names = [f.name for f in dataclasses.fields(kind)]
             kept = [[n, self._node(getattr(value, n, None), f"{path}.{n}", depth)] for n in names]
             return {"dataclass": _name(kind), "fields": kept}
+        if issubclass(kind, torch.nn.Module) and self._modules:
+            return self._module(value, path, depth)
         if issubclass(kind, torch.nn.Module):
             return self._refuse(path, f"is a module ({kind.__name__}); pass its tensors instead")
         return self._refuse(path, f"is a value of type {kind.__module__}.{kind.__qualname__}")
+
+    def _module(self, value: torch.nn.Module, path: str, depth: int) -> dict[str, Any]:
+        """What a module holds; attributes that cannot be kept are left out and noted."""
+        held = vars(value)
+        kept = []
+        for name in held.keys() - _OWN_OF_MODULES.keys():
+            refused = len(self.why_not)
+            node = self._node(held[name], f"{path}.{name}", depth)
+            if len(self.why_not) > refused:
+                self.notes.append(f"left out: {self.why_not[refused]}")
+                del self.why_not[refused:]
+            else:
+                kept.append([name, node])
+        if any(held[name] for name in _OWN_OF_MODULES if name.endswith("_hooks") and name in held):
+            self.notes.append(f"{path}: its hooks are not kept")
+        parts = {
+            room: [[n, self._node(v, f"{path}.{n}", depth)] for n, v in held[f"_{room}"].items()]
+            for room in _ROOMS
+        }
+        return {"module": _name(type(value)), "training": value.training, "own": kept, **parts}
 
     def _refuse(self, path: str, why: str) -> dict[str, str]:
         if len(self.why_not) < 20:
@@ -256,13 +285,13 @@ class Unpacker:
             array = self._tensors[node["ndarray"]].numpy()
             return array[()] if node["scalar"] else array
         if "generator" in node:
-            generator = (
-                torch.Generator()
-            )  # on the host: state of another kind does not fit, and raises
+            generator = torch.Generator()  # on the host: other state does not fit, and raises
             generator.set_state(self._tensors[node["generator"]])
             return generator
         if "dataclass" in node:
             return self._dataclass(node)
+        if "module" in node:
+            return self._module(node)
         if "namedtuple" in node:
             kind = self._find(node["namedtuple"])
             if not (isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_make")):
@@ -302,6 +331,20 @@ class Unpacker:
         if not (isinstance(kind, type) and issubclass(kind, enum.Enum)):
             raise ValueError(f"{name} is no enum")
         return kind[member]
+
+    def _module(self, node: dict[str, Any]) -> torch.nn.Module:
+        kind = self._find(node["module"])
+        if not (isinstance(kind, type) and issubclass(kind, torch.nn.Module)):
+            raise ValueError(f"{node['module']} is no module")
+        made: torch.nn.Module = object.__new__(kind)
+        torch.nn.Module.__init__(made)
+        vars(made)["training"] = bool(node["training"])
+        for name, value in node["own"]:
+            if name not in _OWN_OF_MODULES:
+                vars(made)[name] = self.unpack(value)
+        for room in _ROOMS:
+            vars(made)[f"_{room}"].update({name: self.unpack(v) for name, v in node[room]})
+        return made
 
     def _dataclass(self, node: dict[str, Any]) -> Any:
         kind = self._find(node["dataclass"])

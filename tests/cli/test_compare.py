@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 import torch
@@ -90,3 +91,37 @@ def test_a_file_that_fails_to_import_is_one_sentence(tmp_path, compare):
     error = compare("found", "fast").exception
     assert isinstance(error, PerfkitError)
     assert "ZeroDivisionError" in error.message
+
+
+def test_a_method_gets_the_captured_module_and_what_it_leaves_behind_counts(tmp_path):
+    (tmp_path / "net.py").write_text(
+        "import torch\n\n\nclass Net(torch.nn.Module):\n"
+        "    def forward(self, x):\n        self.last = x.sum()\n        return x @ self.weight\n\n"
+        "    def forgetful(self, x):\n        self.last = None\n        return x @ self.weight\n"
+    )
+    kind = type("Net", (torch.nn.Module,), {"__module__": "net"})
+    module = kind()
+    module.weight = torch.nn.Parameter(torch.ones(4))
+    tree = {"args": [torch.ones(2, 4)], "kwargs": {}, "state": dict(module.named_parameters())}
+    packed = Packed({**tree, "self": module}, modules=True)
+    save(tmp_path / "3.safetensors", "net.py:Net.forward", packed)
+    names = [f"{tmp_path / 'net.py'}:Net.{name}" for name in ("forward", "forgetful")]
+    given = ["--inputs", str(tmp_path / "3.safetensors"), "--rounds", "0"]
+    same = CliRunner().invoke(command, [names[0], names[0], *given])
+    assert same.exit_code == 0 and "1 gradients compared" in same.output, same.output
+    assert CliRunner().invoke(command, [*names, *given]).exit_code == 3
+
+
+def test_a_commit_of_git_is_a_before(compare, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words in (["init", "-q"], ["add", "both.py"], ["-c", "user.name=a", "-c", "user.email=a@b",
+                  "commit", "-qm", "a"]):  # fmt: skip
+        subprocess.run(["git", *words], check=True, capture_output=True)
+    (tmp_path / "both.py").write_text(
+        SOURCE.replace("where(mask, x, 0).sum(1)", "tensor([3.0, 22.0])")
+    )
+    given = ["both.py:fast", "--inputs", "captured", "--rounds", "0"]
+    done = CliRunner().invoke(command, ["HEAD:both.py:fast", *given])
+    assert done.exit_code == 3, done.output  # the gradient is gone
+    error = CliRunner().invoke(command, ["gone:both.py:fast", *given]).exception
+    assert isinstance(error, PerfkitError) and "git has no both.py at gone" in error.message

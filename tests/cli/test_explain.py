@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from perfkit.base import plugins
 from perfkit.base.errors import PerfkitError
-from perfkit.cli.explain import all_pages, command
+from perfkit.cli.explain import command
+from perfkit.remedies.pages import all_pages
 
 
 def explain(*arguments: str):
@@ -51,7 +52,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
     assert "did you mean repeat_interleave" in str(result.exception)
 
 
-@pytest.mark.parametrize("room", ["lint", "catalogue", "rules"])
+@pytest.mark.parametrize("room", ["lint", "catalogue", "rules", "rewrites", "fixes"])
 def test_every_page_of_a_room_is_there(room):
     found = {page.names[0] for page in all_pages() if page.room == room and page.text} - {""}
     assert found == set(plugins.names(f"perfkit.{room}"))

@@ -67,7 +67,7 @@ def test_markdown_goes_to_a_file(run_directory: Path) -> None:
         (b"", "not JSON"),
         (b"\x1f\x8b\x00", "not JSON"),
         (b"[" * 100_000, "not JSON"),
-        (b"[]", "not a perfkit.diagnosis/1 document"),
+        (b"[]", "not a perfkit.diagnosis/2 document"),
         (b'{"schema": "perfkit.diagnosis/1", "run": 1}', "damaged"),
     ],
     ids=["missing", "empty", "binary", "deep", "list", "damaged"],
@@ -91,7 +91,7 @@ def test_an_empty_directory_is_an_error(tmp_path: Path) -> None:
 def test_a_run_nobody_has_judged_yet_is_judged_now(tmp_path: Path) -> None:
     save(ctr_run(), tmp_path / "ctr")
     data = json.loads(_call(tmp_path / "ctr", "--json").stdout)
-    assert data["schema"] == "perfkit.diagnosis/1"
+    assert data["schema"] == "perfkit.diagnosis/2"
     assert data["verdict"]["why"].startswith("The loop over experts in SMoE.forward makes 128")
 
 

@@ -190,3 +190,33 @@ def test_what_does_not_exist_is_a_mistake_that_lists_what_does(arguments):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
 def test_cuda_without_a_device_says_so():
     assert "no CUDA device" in str(run("--device", "cuda").exception)
+
+
+def test_captured_calls_are_inputs_one_by_one_and_as_a_folder(tmp_path):
+    from perfkit.rewrites._inputs_file import save
+    from perfkit.rewrites._inputs_tree import Packed
+
+    for step, kwargs in ((3, {}), (4, {"rows": 4})):
+        args = [torch.tensor([0, 3, 3, 4])] + [4] * (not kwargs)
+        path = tmp_path / "captured" / f"{step}.safetensors"
+        save(path, "ids", Packed({"args": args, "kwargs": kwargs}))
+    result = run("--inputs", tmp_path / "captured", "--form", "output_size")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("chosen, equal") == 2
+
+
+@pytest.mark.parametrize(
+    ("tree", "sentence"),
+    [
+        ({"args": [], "kwargs": {"nothing": 1}}, "not those of this rewrite"),
+        ({"args": [torch.nn.Linear(1, 1)], "kwargs": {}}, "cannot be replayed"),
+    ],
+)
+def test_captured_calls_of_another_function_are_one_sentence(tmp_path, tree, sentence):
+    from perfkit.rewrites._inputs_file import save
+    from perfkit.rewrites._inputs_tree import Packed
+
+    packed = Packed(tree)
+    save(tmp_path / "1.safetensors", "other", packed)
+    error = run("--inputs", tmp_path / "1.safetensors").exception
+    assert isinstance(error, PerfkitError) and sentence in error.message

@@ -49,6 +49,7 @@ def test_lower_rooms_are_imported_without_torch():
         "rules",
         "lint",
         "fixes",
+        "remedies",
         "report",
         "exports",
     )

@@ -51,7 +51,7 @@ def test_a_section_is_silent_or_says_something_in_good_shape(
     for part in block.parts:
         if isinstance(part, Grid):
             assert {len(row) for row in part.rows} <= {len(part.heads)}
-            assert len(part.rows) <= 100
+            assert len(part.shown) <= 100
             assert all(cell.text for row in part.rows for cell in row)
 
 
@@ -59,7 +59,8 @@ def test_verdict_coverage_and_facts_are_always_there() -> None:
     for diagnosis in DIAGNOSES.values():
         anchors = [block.anchor for block in _sections.blocks(diagnosis)]
         assert anchors[0] == "verdict"
-        assert anchors[-2:] == ["coverage", "run"]
+        assert "coverage" in anchors
+        assert anchors[-2:] == ["not-checked", "run"]
 
 
 def test_anchors_are_unique() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from perfkit.model.diagnosis import Diagnosis, Finding
 from perfkit.report import _words
 from perfkit.report._findings import Ranked, is_part, ranked
+from perfkit.report._remedies import help_for
 from perfkit.report.blocks import Card, Part, Text
 
 LIMIT = 25
@@ -52,6 +53,7 @@ def _card(item: Ranked, diagnosis: Diagnosis) -> Card:
         snippet=item.snippet,
         code=finding.code,
         fix=finding.fix,
+        help=help_for(finding, diagnosis),
     )
 
 
