@@ -68,6 +68,7 @@ class Exchange:
         sequence: number of the collective within its group, the same on every rank.
         sent_bytes, received_bytes: of this rank; None where the trace does not say.
         in_splits: elements for each rank, where uneven sizes were given.
+        launched_ns: start of the call that launched its kernel; None where none was recorded.
     """
 
     kind: str
@@ -81,6 +82,7 @@ class Exchange:
     sent_bytes: int | None = None
     received_bytes: int | None = None
     in_splits: tuple[int, ...] = ()
+    launched_ns: int | None = None
 
     @property
     def duration_ns(self) -> int:
@@ -139,9 +141,18 @@ def communication(events: Events, shapes: Mapping[int, Shapes]) -> Communication
     collectives = []
     for at, covered in zip(mine.tolist(), hidden.tolist(), strict=True):
         start, end = int(work.start[at]), int(work.end[at])
-        one = known.exchange(int(work.rows[at]), int(work.launch[at]))
-        exposed = end - start - covered
-        collectives.append(replace(one, start_ns=start, end_ns=end, exposed_ns=exposed))
+        call = int(work.launch[at])
+        one = known.exchange(int(work.rows[at]), call)
+        launched_ns = None if call == UNKNOWN else int(events.start[call])
+        collectives.append(
+            replace(
+                one,
+                start_ns=start,
+                end_ns=end,
+                exposed_ns=end - start - covered,
+                launched_ns=launched_ns,
+            )
+        )
     bare = work.comm - work.compute
     return Communication(tuple(collectives), work.comm.total, bare.total)
 

@@ -25,7 +25,7 @@ from perfkit.model.table import Column, Table
 
 _CPU = 0
 _POINTS = 400
-_ALLOCATING = (
+ALLOCATING = (
     "aten::empty",
     "aten::empty_strided",
     "aten::empty_like",
@@ -144,7 +144,7 @@ def _one(events: Events, mine: Mask, number: int) -> DeviceMemory:
     peak = int(np.argmax(allocated))
     inside = _around(events, int(at[peak]), int(changes.thread[mine][peak]))
     ops = inside[events.of(HOST_OPS)[inside]]
-    telling = [row for row in ops.tolist() if events.name_of(row) not in _ALLOCATING]
+    telling = [row for row in ops.tolist() if events.name_of(row) not in ALLOCATING]
     cause = (telling or ops.tolist())[-1:]
     return DeviceMemory(
         device=None if number == UNKNOWN else number,

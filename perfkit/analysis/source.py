@@ -75,6 +75,11 @@ def source_at(place: Frame | None) -> Source | None:
     return Source(code, function, context, loop, header)
 
 
+def functions_of(file: str) -> dict[int, str]:
+    """The qualified name of the function around each line that stands in one."""
+    return _index(text_of(file)).functions
+
+
 def text_of(file: str) -> str:
     """The whole file; empty where it cannot be read or is too large to be parsed."""
     text = "".join(lines_of(file))

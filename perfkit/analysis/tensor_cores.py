@@ -15,10 +15,12 @@ from dataclasses import dataclass
 
 from perfkit.analysis.roofline import Floor, floor
 from perfkit.analysis.wave_quantisation import Filling, filling
+from perfkit.costs._index import family
 from perfkit.model.costs import OpCost
 from perfkit.model.peaks import Peaks
 
 _MULTIPLES = {"float16": 8, "bfloat16": 8, "int8": 16, "float8_e4m3fn": 16, "float8_e5m2": 16}
+_OF_TF32 = 4
 FEW = 0.6
 """Share of the device that a product fills at best, below which it is told."""
 _SHAPE = re.compile(r"\[([\d,]+)\]")
@@ -42,10 +44,14 @@ class Slow:
 
 
 def off_tensor_cores(rows: Sequence[Floor], peaks: Peaks) -> Slow | None:
-    """Products in float32 although the device has TF32 for them; None where there are none."""
+    """Products in float32 although the device has TF32 for them; None where there are none.
+
+    Convolutions are left out: cuDNN takes them in TF32 unless somebody forbade it.
+    """
     if "tf32" not in peaks.matmul or "float32" in peaks.matmul:
         return None
     mine = [row for row in rows if row.cost.unit == "matmul" and row.cost.dtype == "float32"]
+    mine = [row for row in mine if family(row.cost.op) != "convolution"]
     known = [(row, floor(row.cost, peaks, tf32=True).ns) for row in mine if row.ns]
     if not known:
         return None
@@ -54,9 +60,13 @@ def off_tensor_cores(rows: Sequence[Floor], peaks: Peaks) -> Slow | None:
     return Slow(tuple(row.cost for row, _ in known), now, best)
 
 
-def unaligned(rows: Sequence[Floor]) -> Slow | None:
-    """Products in narrow types with sides that tensor cores do not like; None where there are none."""
-    found = [(row, odd_sides(row.cost)) for row in rows]
+def unaligned(rows: Sequence[Floor], tf32: bool = False) -> Slow | None:
+    """Products on tensor cores with sides that these do not like; None where there are none.
+
+    Args:
+        tf32: products of float32 are taken by tensor cores, too.
+    """
+    found = [(row, odd_sides(row.cost, tf32)) for row in rows]
     found = [(row, sides) for row, sides in found if sides]
     if not found:
         return None
@@ -81,9 +91,11 @@ def unfilled(rows: Sequence[Floor], units: int | None) -> Slow | None:
     return Slow(tuple(row.cost for row, _ in found), now, best, filled=found[0][1])
 
 
-def odd_sides(cost: OpCost) -> tuple[int, ...]:
+def odd_sides(cost: OpCost, tf32: bool = False) -> tuple[int, ...]:
     """The sides of its matrices that are no multiple of what its dtype wants; empty where all are."""
     multiple = _MULTIPLES.get(cost.dtype)
+    if tf32 and cost.dtype == "float32":
+        multiple = _OF_TF32
     if cost.unit != "matmul" or multiple is None or "mm" not in cost.op:
         return ()
     sides: dict[int, None] = {}

@@ -71,7 +71,7 @@ class Tiling:
     @property
     def efficiency(self) -> float:
         """Share of the units' time that goes into the product."""
-        return self.filled * self.waves / ceil(self.waves)
+        return self.filled * (self.waves / ceil(self.waves))  # rounds to `filled` at most
 
     def self_check(self) -> None:
         """Shares are shares.

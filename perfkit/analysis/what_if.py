@@ -12,7 +12,12 @@ Several edits given together are replayed together: savings are never added up.
 The range: the trace's delays are replayed three times, with what is unknown about the edited program
 assumed against it (cautious), as usual (likely) and for it (bold), and once more with the trace's
 typical delays, each against the unedited graph under the same assumption. The lowest and highest
-saving of the four, widened by the calibration error of the unedited graph, are the range.
+saving of the four, widened by the calibration error of the unedited graph and by the noise of the
+recorded steps, are the range. Noise belongs to it because the prediction starts from a mean of few
+steps and is held against another such mean: on a software device, steps of one program differed by
+more between two runs than the assumptions below did, and without noise only 2 of 11 measured times lay
+within (`benchmarks/savings.md`). `step_noise` says how it is got, and what it cannot know. An edit that
+saves nothing under any assumption still saves nothing: noise is no gain.
 
     unknown                          cautious             likely                   bold
     what a removed wait leaves       the call's own cost  at most 5 µs             nothing
@@ -27,8 +32,8 @@ saving of the four, widened by the calibration error of the unedited graph, are 
     a graph's launch, its gaps       20 µs, as before     10 µs, at most 1 µs      5 µs, 0.5 µs
 
 Does not know: whether the edit is possible, whether the program still needs the value that a removed
-wait brought, how waiting for other ranks would change, and by how much two runs of an unchanged
-program differ: the range is about the edit, not about the noise of the next measurement.
+wait brought, how waiting for other ranks would change, and what differs between two runs but not
+between the steps of one. With fewer than three steps noise is unknown and the range the edit's alone.
 """
 
 from __future__ import annotations
@@ -51,6 +56,7 @@ from perfkit.analysis._edits import (
 )
 from perfkit.analysis._replay import replay
 from perfkit.analysis.dependency_graph import DependencyGraph
+from perfkit.analysis.step_noise import step_noise
 from perfkit.model.diagnosis import Saving
 from perfkit.model.events import Ints
 
@@ -74,7 +80,8 @@ METHOD = "what-if"
 class Prediction:
     """Time per step before an edit and, as a range, after it; ns.
 
-    `before_ns` is measured. `calibration_error` is the unedited model's, as a ratio.
+    `before_ns` is measured. `calibration_error` is the unedited model's, as a ratio. `noise_ns` is how
+    far two measurements of a step may be apart, part of the range; None where the trace cannot tell.
     """
 
     before_ns: int
@@ -82,6 +89,7 @@ class Prediction:
     likely_ns: int
     high_ns: int
     calibration_error: float
+    noise_ns: int | None = None
 
     @property
     def saving(self) -> Saving:
@@ -103,12 +111,14 @@ def what_if(graph: DependencyGraph, edits: Sequence[Edit]) -> Prediction:
     likely = _saved(graph, edits, View.LIKELY, typical=False)
     found = [_saved(graph, edits, view, typical=False) for view in (View.CAUTIOUS, View.BOLD)]
     found += [likely, _saved(graph, edits, View.LIKELY, typical=True)]
-    error = min(graph.calibration.error, 1.0)
-    low = int(max(0, min(found)) * (1 - error))
-    high = min(graph.span_ns, int(np.ceil(max(found) * (1 + error))))
+    error, noise = min(graph.calibration.error, 1.0), step_noise(graph)
+    slack = (noise or 0) * graph.steps
+    low = max(0, int(max(0, min(found)) * (1 - error)) - slack)
+    high = int(np.ceil(max(found) * (1 + error)))
+    high = min(graph.span_ns, high + slack) if high > 0 else 0
     before = round(graph.span_ns / graph.steps)
     fast, usual, slow = (max(0, before - round(s / graph.steps)) for s in (high, likely, low))
-    return Prediction(before, fast, usual, slow, graph.calibration.error)
+    return Prediction(before, fast, usual, slow, graph.calibration.error, noise)
 
 
 def saving_without_sync(graph: DependencyGraph, rows: Sequence[int] | Ints) -> Saving:

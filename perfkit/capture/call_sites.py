@@ -18,21 +18,27 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch.nn.modules import module as hooks
+from torch.utils import checkpoint
 
 from perfkit.detectors.places import is_machinery
 
 _DEPTH = 80
+_CHECKPOINT = checkpoint.__file__
 _NOT_A_FORWARD = 1 << 60
 """Nodes that only sum gradients up carry the largest number there is."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """Module path (`CTRModel.layers.0.moe`), innermost frame of the user's program, and direction."""
+    """Module path (`CTRModel.layers.0.moe`), innermost frame of the user's program, and direction.
+
+    `recomputed`: a checkpoint's forward, run again in the backward.
+    """
 
     module: str | None
     place: tuple[str, CodeType, int] | None
     backward: bool = False
+    recomputed: bool = False
 
 
 class CallSites:
@@ -63,6 +69,10 @@ class CallSites:
     def now(self) -> Site:
         """The site of the operator call that runs now."""
         if torch._C._current_graph_task_id() != -1:
+            # gradients are off in a backward, but for double backwards and checkpoints
+            if torch.is_grad_enabled() and _in_checkpoint():
+                here = threading.get_ident() == self._thread and self._stack
+                return Site(self._stack[-1][1] if here else None, _place(), True, True)
             return self._of_forward()
         if threading.get_ident() != self._thread:
             return Site(None, _place())
@@ -72,6 +82,15 @@ class CallSites:
             self._append(number, site, exact=True)
             self._free = number + 1
         return site
+
+    @property
+    def root(self) -> Any:
+        """The outermost module whose forward runs, if any."""
+        return self._stack[0][0] if self._stack else None
+
+    def here(self) -> Site:
+        """The line and the module that run now, whatever autograd does."""
+        return Site(self._stack[-1][1] if self._stack else None, _place())
 
     def _of_forward(self) -> Site:
         node = torch._C._current_autograd_node()
@@ -111,6 +130,12 @@ class CallSites:
 
     def _path(self, module: Any) -> str:
         root = self._stack[0][0] if self._stack else module
+        if (
+            torch._C._current_graph_task_id() != -1
+        ):  # a checkpoint's forward: a part of what ran before
+            for names in self._names.values():
+                if id(module) in names:
+                    return names[id(module)]
         if root not in self._names:
             top = type(root).__name__
             self._names[root] = {
@@ -120,6 +145,18 @@ class CallSites:
         if known is not None:
             return known
         return f"{self._stack[-1][1]}.{type(module).__name__}"
+
+
+def _in_checkpoint() -> bool:
+    """A checkpoint runs its forward again: one of its frames is on the stack."""
+    frame: FrameType | None = sys._getframe(3)
+    for _ in range(_DEPTH):
+        if frame is None:
+            return False
+        if frame.f_code.co_filename == _CHECKPOINT:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _place() -> tuple[str, CodeType, int] | None:

@@ -177,9 +177,11 @@ class InputRecorder:
             tree: dict[str, Any] = {"args": list(args), "kwargs": kwargs}
             packed = Packed(tree)
             if module is not None and not packed.why_not:
-                whole = Packed({**tree, "state": _state(module)})
-                if whole.nbytes <= self._left and not whole.why_not:
-                    packed = whole
+                whole = {**tree, "state": _state(module)}
+                again = Packed({**whole, "self": module}, modules=True)
+                again = Packed(whole) if again.why_not else again
+                if again.nbytes <= self._left and not again.why_not:
+                    packed = again
                 else:
                     _count(target, "the module's own parameters do not fit and were left out")
             if packed.why_not:

@@ -19,6 +19,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from perfkit.capture.call_sites import CallSites, Site
+from perfkit.capture.memory import MemoryRecorder, on_device
+from perfkit.capture.operands import OperandRecorder
 from perfkit.capture.peaks import cached_here
 from perfkit.costs import _index
 from perfkit.costs._call import Call, Operand
@@ -26,6 +28,7 @@ from perfkit.costs._signature import signature
 from perfkit.detectors.evidence import Evidence
 from perfkit.detectors.places import resolve
 from perfkit.model.costs import OpCost
+from perfkit.model.operands import Operands
 from perfkit.model.peaks import Peaks
 from perfkit.model.run import Device, Gap
 from perfkit.model.syncs import Frame, Phase
@@ -41,6 +44,7 @@ class CostRecorder:
 
     Attributes:
         steps: how many steps were recorded: none yet, or one.
+        memory: what is alive on the device in that step, and after each step.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -52,6 +56,8 @@ class CostRecorder:
         self._tallies: dict[_Key, list[int]] = {}
         self._lock = threading.Lock()
         self._notes: dict[Gap, None] = {}
+        self._operands = OperandRecorder()
+        self.memory = MemoryRecorder()
         self.steps = 0
 
     def begin(self, device: Device, pretence: Pretence | None) -> None:
@@ -64,6 +70,8 @@ class CostRecorder:
             return
         self._on, self._sites = True, CallSites()
         self._stack.enter_context(self._sites.following())
+        self._stack.enter_context(self.memory.recording(self._sites, on_device(device)))
+        self._stack.enter_context(self._operands.watching(reads=device != "cuda"))
         if pretence is not None:
             pretence.record = self.record
             self._stack.callback(_stop, pretence)
@@ -90,16 +98,21 @@ class CostRecorder:
             self.steps = 1
         else:
             self._tallies.clear()
+            self._operands.forget()
+            self.memory.drop()
 
     def drop(self) -> None:
         """Forget everything: it was no step."""
         self.end(False)
         self._tallies.clear()
+        self._operands.forget()
+        self.memory.drop()
+        self.memory.forget_steps()
         self.steps = 0
 
     def gaps(self) -> tuple[Gap, ...]:
         """Why there are no costs, where there are none for a reason."""
-        return tuple(self._notes)
+        return (*self._notes, *self.memory.gaps())
 
     def record(self, func: Any, args: Any, kwargs: Any, run: Run) -> Any:
         """Make one call, and remember its shapes and what it took."""
@@ -115,11 +128,17 @@ class CostRecorder:
             key = (call_of(func, args, kwargs, out), phase, site, evidence.region)
             with self._lock:
                 self._add(key, 1, took)
+                self._operands.look(key[0].name, args, kwargs, out, (site, phase, evidence.region))
+                self.memory.ran(key[0].name, site, phase, (*args, *kwargs.values()), out)
         return out
 
     def rows(self) -> tuple[OpCost, ...]:
         """The costs of the recorded step; empty where none was."""
         return _rows(self._tallies) if self.steps else ()
+
+    def operands(self) -> tuple[Operands, ...] | None:
+        """What operands of the recorded step were like; None where no step was recorded."""
+        return self._operands.rows() if self.steps else None
 
     def peaks(self, device: Device) -> Peaks | None:
         """What this machine can do, where it was measured before and something was recorded.
@@ -197,6 +216,7 @@ def _row(key: tuple[Any, ...], sums: list[int]) -> OpCost:
         host_ns=took,
         phase=phase,
         module=site.module,
+        recomputed=site.recomputed,
         region=region,
         place=_frame(site),
     )

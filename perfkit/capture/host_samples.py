@@ -6,6 +6,7 @@ asked only once or a few times a second, and more rarely where a machine makes i
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -20,8 +21,9 @@ _SECOND = 1_000_000_000
 _OFTEN, _SLOWLY = _SECOND // 4, _SECOND
 _DEAR = 500  # what takes 10 ms on this machine is asked every 5 s: a fifth of a percent of a core
 _MOST_CORES = 256
+_PROC = Path("/proc")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
-_FAILURES = (psutil.Error, OSError, NotImplementedError, AttributeError, RuntimeError)
+_FAILURES = (psutil.Error, OSError, NotImplementedError, AttributeError, RuntimeError, ValueError)
 
 
 class HostSource:
@@ -29,7 +31,11 @@ class HostSource:
 
     Values: `cpu_busy` and `cpu_core_N` are shares of time in which cores worked, for whomever;
     `process_cpu` and `workers_cpu` are cores' worth of CPU time, so 2.0 is two cores; `numa_node` is
-    where the process's main thread ran last.
+    where the process's main thread ran last. `cpu_iowait` is the share of time in which cores had
+    nothing to do but wait for disks, for whomever; `storage_read` is what the process and its children
+    together had fetched from disks (what the page cache serves is not in it). `process_blocked` and
+    `workers_blocked` are how many main threads, of the process and of its children, neither ran nor
+    waited for a core.
     """
 
     subject = "host"
@@ -41,7 +47,7 @@ class HostSource:
         self._gaps: dict[str, str] = {}
         self._due: dict[str, int] = {}
         self._before: dict[str, tuple[int, float]] = {}
-        self._cores: list[tuple[float, float]] = []
+        self._cores: list[tuple[float, float, float]] = []
         self._workers: dict[int, psutil.Process] = {}
         self._process: psutil.Process | None = None
         try:
@@ -51,6 +57,7 @@ class HostSource:
         count = min(psutil.cpu_count() or 1, _MOST_CORES)
         self.units: Mapping[str, str] = {
             "cpu_busy": "ratio",
+            "cpu_iowait": "ratio",
             **{f"cpu_core_{core}": "ratio" for core in range(count)},
             "process_cpu": "count",
             "process_rss": "bytes",
@@ -59,6 +66,9 @@ class HostSource:
             "workers_cpu": "count",
             "workers_rss": "bytes",
             "memory_available": "bytes",
+            "process_blocked": "ratio",
+            "workers_blocked": "count",
+            "storage_read": "bytes/s",
             "disk_read": "bytes/s",
             "disk_written": "bytes/s",
             "network_received": "bytes/s",
@@ -89,6 +99,8 @@ class HostSource:
             ("cores", _OFTEN, self._of_cores),
             ("the process's place", _OFTEN, self._of_place),
             ("workers", _SLOWLY, self._of_workers),
+            ("reads from storage", _OFTEN, self._of_reads),
+            ("blocked threads", _OFTEN, self._of_blocked),
             ("memory", _SLOWLY, self._of_memory),
             ("disk", _SLOWLY, self._of_disk),
             ("network", _SLOWLY, self._of_network),
@@ -138,7 +150,10 @@ class HostSource:
         return {} if node is None else {"numa_node": float(node)}
 
     def _of_cores(self, now: int) -> dict[str, float]:
-        cores = [(_busy(times), sum(times[:8])) for times in psutil.cpu_times(percpu=True)]
+        cores = [
+            (_busy(times), sum(times[:8]), getattr(times, "iowait", math.nan))
+            for times in psutil.cpu_times(percpu=True)
+        ]
         before, self._cores = self._cores, cores
         if len(before) != len(cores):
             return {}
@@ -150,7 +165,16 @@ class HostSource:
         }
         mine = [shares[core] for core in self._allowed if core in shares] or list(shares.values())
         found = {f"cpu_core_{core}": share for core, share in shares.items() if core < _MOST_CORES}
-        return found | ({"cpu_busy": sum(mine) / len(mine)} if mine else {})
+        return found | ({"cpu_busy": sum(mine) / len(mine)} if mine else {}) | self._waiting(before)
+
+    def _waiting(self, before: list[tuple[float, float, float]]) -> dict[str, float]:
+        """The share of time in which the allowed cores only waited for disks, where the system counts it."""
+        mine = [core for core in self._allowed if core < len(before)] or range(len(before))
+        waited = sum(self._cores[core][2] - before[core][2] for core in mine)
+        whole = sum(self._cores[core][1] - before[core][1] for core in mine)
+        if not whole > 0 or math.isnan(waited):  # a system without the count leaves NaN
+            return {}
+        return {"cpu_iowait": min(1.0, max(0.0, waited / whole))}
 
     def _of_workers(self, now: int) -> dict[str, float]:
         if self._process is None:
@@ -160,6 +184,7 @@ class HostSource:
             children = {child.pid for child in self._process.children(recursive=True)}
         for gone in self._workers.keys() - children:
             self._before.pop(f"worker {gone}", None)
+            self._before.pop(f"awake {gone}", None)
             del self._workers[gone]
         spent, held, grown = 0.0, 0.0, 0.0
         for pid in children:
@@ -178,6 +203,42 @@ class HostSource:
     def _first(self, now: int) -> dict[str, float]:
         self._before["workers"] = (now, 0.0)
         return {}
+
+    def _of_reads(self, now: int) -> dict[str, float]:
+        """Of the process and its workers in one sum: what a worker read is its parent's once it ended."""
+        if self._process is None:
+            return {}
+        total = self._process.io_counters().read_bytes
+        for worker in self._workers.values():
+            try:
+                total += worker.io_counters().read_bytes
+            except psutil.NoSuchProcess:
+                continue
+        return self._rate("storage_read", now, float(total))
+
+    def _of_blocked(self, now: int) -> dict[str, float]:
+        """Linux's scheduler counts the time that a thread ran and that it waited for a core; the rest it
+        slept, for a disk, the network, a lock or a device."""
+        if self._process is None:
+            return {}
+        own = self._blocked(self.pid, now)
+        workers = [share for pid in self._workers if (share := self._blocked(pid, now)) is not None]
+        found = {} if own is None else {"process_blocked": own}
+        return found | ({"workers_blocked": sum(workers)} if workers else {})
+
+    def _blocked(self, pid: int, now: int) -> float | None:
+        """Of one process's main thread, since the reading before."""
+        try:
+            ran, waited, _ = (_PROC / f"{pid}/schedstat").read_text(encoding="ascii").split()
+        except FileNotFoundError:
+            if pid != self.pid:  # a worker that ended
+                return None
+            if not psutil.pid_exists(pid):
+                raise psutil.NoSuchProcess(pid) from None
+            raise NotImplementedError("the system keeps no scheduling statistics") from None
+        name = f"awake {pid}"
+        awake = self._rate(name, now, (int(ran) + int(waited)) / 1e9).get(name)
+        return None if awake is None else min(1.0, max(0.0, 1 - awake))
 
     def _of_memory(self, now: int) -> dict[str, float]:
         return {"memory_available": float(psutil.virtual_memory().available)}

@@ -11,6 +11,7 @@ import torch
 
 from perfkit.base.errors import PerfkitError
 from perfkit.capture.asked import Asked
+from perfkit.capture.compiler import eagerly
 from perfkit.detectors.evidence import Evidence, listening
 from perfkit.detectors.watch_cuda import watch_cuda
 from perfkit.model.run import Device, Gap
@@ -123,6 +124,7 @@ class Detectors:
         if self.device == "cuda":
             self._now = self._deep.enter_context(watch_cuda())
         elif self.device == "cpu":
+            self._deep.enter_context(eagerly())
             self._now = self._deep.enter_context(assume_moved())
         if self._now is not None:
             self._now.classify = True
@@ -189,7 +191,13 @@ class Detectors:
 
     def gaps(self) -> tuple[Gap, ...]:
         """What the detectors could not see."""
-        return tuple(self._notes)
+        if self.device != "pretend-cuda":
+            return tuple(self._notes)
+        why = (
+            "there is no GPU here: steps ran on the CPU under the pretend device, also the bare ones; "
+            "overheads are ratios to such a step"
+        )
+        return (Gap("device time and true step times", why), *self._notes)
 
     def _keep(self, pretence: Pretence) -> None:
         self._dispatched += pretence.dispatched

@@ -1,8 +1,8 @@
 """Where step marks come from: hooks into torch that cost nothing per operator.
 
 Patched while a capture runs, and put back: `nn.Module.__call__` (only the outermost call counts),
-the DataLoader's `__next__`, the autograd engine's entry, `Optimizer.__init__` and the optimizers'
-global post-step hook. Only the thread that made the first mark is listened to.
+the DataLoader's `__iter__` and `__next__`, the autograd engine's entry, `Optimizer.__init__` and the
+optimizers' global post-step hook. Only the thread that made the first mark is listened to.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import Any, Protocol
 import torch
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from torch.utils.data import dataloader
+
+from perfkit.capture.loaders import LoaderLog, watching_loaders
+from perfkit.model.loaders import LoaderUse
 
 
 class Ear(Protocol):
@@ -49,11 +52,21 @@ class _Nesting:
         return self.thread == here
 
 
+_log = LoaderLog()
+
+
+def loaders_seen() -> tuple[LoaderUse, ...]:
+    """The DataLoaders of the last `marking`, as far as they were used."""
+    return _log.seen()
+
+
 @contextmanager
 def marking(ear: Ear) -> Iterator[None]:
     """Report marks to `ear` inside the block."""
-    nesting = _Nesting()
+    global _log
+    nesting, _log = _Nesting(), LoaderLog()
     with ExitStack() as patches:
+        patches.enter_context(watching_loaders(_log))
         patches.enter_context(_modules(ear, nesting))
         patches.enter_context(_loaders(ear, nesting))
         patches.enter_context(_backwards(ear, nesting))

@@ -14,7 +14,7 @@ from perfkit.model.run import Instrument
 _REDRAW_S = 0.25
 _LINES_S = 2.0
 _CLEAR = "\r\x1b[K"
-_WORDS: dict[Instrument, str] = {
+WORDS: dict[Instrument, str] = {
     "warm-up": "warming up",
     "bare": "timing",
     "light": "tracing operators",
@@ -44,7 +44,7 @@ class Progress:
         if not (changed or self._redraws):
             return
         self._drawn_at = now
-        text = f"perfkit: step {index}, {_WORDS[instrument]}"
+        text = f"perfkit: step {index}, {WORDS[instrument]}"
         self._write(_CLEAR + text if self._redraws else text + "\n")
         self._drawn = self._redraws
 

@@ -9,7 +9,7 @@ that proves the program steady already counts as the first bare one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import median
 
@@ -25,6 +25,8 @@ _MAX_BARE = 50
 _BARE_NS = 8_000_000_000
 _BARE_TO_COMPARE = 3
 _OWN_TO_COMPARE = 2  # a single step of a program with uneven steps says nothing
+_TOGETHER = 16
+_WARMUP_TOGETHER = 5
 _KNOWN = 0.03  # half width of the median's interval, relative
 
 
@@ -49,6 +51,14 @@ class Limits:
 
     def deep(self) -> int:
         return 3 if self.steps is None else max(1, min(3, self.steps // 3))
+
+    def in_lockstep(self) -> Limits:
+        """Counted, never timed: ranks that wait for each other change instruments in the same step."""
+        return replace(
+            self,
+            steps=_TOGETHER if self.steps is None else self.steps,
+            warmup=_WARMUP_TOGETHER if self.warmup is None else self.warmup,
+        )
 
 
 class Schedule:

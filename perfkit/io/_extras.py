@@ -1,4 +1,4 @@
-"""What only a few events say: collectives, device-side waits, the allocator's changes."""
+"""What only some events say: collectives, device-side waits, kernels' grids, the allocator's changes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import numpy as np
 
+from perfkit.io._kernel_grids import KernelGrids
 from perfkit.io._patient import Unsound
 from perfkit.io._raw import RawEvent
 from perfkit.model.events import UNKNOWN, Collective, DeviceSync, Ints, Mask, MemoryChanges
@@ -55,12 +56,14 @@ class _Memory(msgspec.Struct, gc=False):
     reserved: int | None = msgspec.field(name="Total Reserved", default=UNKNOWN)
     device_type: _Small | None = msgspec.field(name="Device Type", default=UNKNOWN)
     device: _Small | None = msgspec.field(name="Device Id", default=UNKNOWN)
+    address: int | None = msgspec.field(name="Addr", default=UNKNOWN)
 
 
 _collective = msgspec.json.Decoder(_Collective)
 _sync = msgspec.json.Decoder(_Sync)
-_GET = tuple(map(attrgetter, ("nbytes", "allocated", "reserved", "device_type", "device")))
-_MISSING = (_LARGE, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+_FIELDS = ("nbytes", "allocated", "reserved", "device_type", "device", "address")
+_GET = tuple(map(attrgetter, _FIELDS))
+_MISSING = (_LARGE, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
 _memory = msgspec.json.Decoder(_Memory)
 _memories = msgspec.json.Decoder(list[_Memory])
 
@@ -72,6 +75,7 @@ class Extras:
         self._collectives: list[tuple[int, _Collective]] = []
         self._syncs: list[tuple[int, _Sync]] = []
         self._memory: list[Ints] = []
+        self._grids = KernelGrids()
         self._is_collective = np.zeros(0, np.bool_)
 
     def add(
@@ -93,6 +97,7 @@ class Extras:
                 self._collectives.append((int(order[i]), found))
         for i in np.flatnonzero(columns["cat"] == categories.get(_SYNC, UNKNOWN)).tolist():
             self._syncs.append((int(order[i]), _decoded(_sync, events[i]) or _Sync()))
+        self._grids.add(events, columns, categories)
 
     def add_memory(self, events: Sequence[RawEvent], start: Ints, thread: Ints, ok: Mask) -> None:
         """Take some `[memory]` instants and their times."""
@@ -115,6 +120,7 @@ class Extras:
             "collectives": tuple(_collective_at(row, found) for row, found in collectives),
             "syncs": tuple(_sync_at(row, found) for row, found in syncs),
             "memory": self._changes(),
+            "grids": self._grids.grids(order),
         }
 
     def _changes(self) -> MemoryChanges:

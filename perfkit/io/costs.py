@@ -14,6 +14,7 @@ FILE = "costs.parquet"
 SCHEMA = "perfkit.costs/1"
 
 _PLAIN = tuple(item.name for item in fields(OpCost) if item.name != "place")
+_FLAGS = ("recomputed",)
 _WHOLE = ("calls", "flops", "read", "written", "host_ns", "device_ns", "kernels", "line")
 
 
@@ -32,6 +33,8 @@ def write_costs(path: Path, costs: tuple[OpCost, ...]) -> None:
     arrays = {
         name: pa.array(values, pa.int64())
         if name in _WHOLE
+        else pa.array(values, pa.bool_())
+        if name in _FLAGS
         else pa.array([_text(value) for value in values], pa.string()).dictionary_encode()
         for name, values in columns.items()
     }

@@ -22,6 +22,8 @@ from perfkit.io._raw import NO_ARGS, RawEvent
 from perfkit.io.trace_writer import write_trace
 from perfkit.model.costs import OpCost
 from perfkit.model.diagnosis import Diagnosis, Finding, Outcome, Verdict
+from perfkit.model.memory import Held, Memory
+from perfkit.model.operands import Operands
 from perfkit.model.run import Gap, Run
 from perfkit.model.samples import Samples
 from perfkit.model.syncs import Frame, Sync
@@ -102,6 +104,9 @@ def redact_run(run: Run, names: Pseudonyms) -> Run:
         events=None,
         samples=tuple(_samples(each, names) for each in run.samples),
         costs=tuple(_cost(each, names) for each in run.costs),
+        operands=_operands(run.operands, names),
+        memory=_memory(run.memory, names),
+        loaders=tuple(replace(each, dataset=names.text(each.dataset)) for each in run.loaders),
     )
 
 
@@ -239,6 +244,53 @@ def _cost(cost: OpCost, names: Pseudonyms) -> OpCost:
     )
 
 
+def _operands(
+    operands: tuple[Operands, ...] | None, names: Pseudonyms
+) -> tuple[Operands, ...] | None:
+    if operands is None:
+        return None
+    return tuple(
+        replace(
+            each,
+            op=names.text(each.op),
+            what=names.term(each.what),
+            module=None if each.module is None else names.text(each.module),
+            region=None if each.region is None else names.text(each.region),
+            place=_frame(each.place, names),
+        )
+        for each in operands
+    )
+
+
+def _memory(memory: Memory | None, names: Pseudonyms) -> Memory | None:
+    if memory is None or memory.step is None:
+        return memory
+    step = memory.step
+    return replace(
+        memory,
+        step=replace(
+            step,
+            op=names.text(step.op),
+            module=None if step.module is None else names.text(step.module),
+            place=_frame(step.place, names),
+            dropped_at=_frame(step.dropped_at, names),
+            held=tuple(_held(each, names) for each in step.held),
+            left=tuple(_held(each, names) for each in step.left),
+            zeroed=tuple(_held(each, names) for each in step.zeroed),
+        ),
+    )
+
+
+def _held(held: Held, names: Pseudonyms) -> Held:
+    return replace(
+        held,
+        op=names.text(held.op),
+        module=None if held.module is None else names.text(held.module),
+        maker=None if held.maker is None else names.text(held.maker),
+        place=_frame(held.place, names),
+    )
+
+
 def _sync(sync: Sync, names: Pseudonyms) -> Sync:
     stack = (_frame(frame, names) for frame in sync.stack)
     return replace(
@@ -275,6 +327,7 @@ def _finding(finding: Finding, names: Pseudonyms) -> Finding:
         saving=saving,
         fix=names.prose(finding.fix),
         rewrite=None if finding.rewrite is None else names.term(finding.rewrite),
+        remedy=None,  # its diff is source, its commands name files
     )
 
 

@@ -22,6 +22,7 @@ from perfkit.base.errors import PerfkitError
 from perfkit.base.files import write_text
 from perfkit.io import costs as costs_on_disk
 from perfkit.io import samples as on_disk
+from perfkit.io.launch import Rank, launch_name, this_rank
 from perfkit.model.costs import OpCost
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.run import SCHEMA, Gap, Run
@@ -34,11 +35,26 @@ _ELSEWHERE = {"syncs", "directory", "events", "samples", "costs"}
 
 @dataclass
 class RunDirectory:
-    """A reserved place for one run. Nothing is on disk before the first `write`."""
+    """A reserved place for one run. Nothing is on disk before the first `write`.
+
+    Attributes:
+        rank: which of several ranks writes here; None where the process is alone.
+    """
 
     path: Path
     _lock: Any = field(repr=False, default=None)
     _pid: int = field(repr=False, default_factory=os.getpid)
+    rank: Rank | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the run."""
+        return self.path.name if self.rank is None else f"{self.launch.name}-{self.path.name}"
+
+    @property
+    def launch(self) -> Path:
+        """The folder that all ranks share; the run's own where the process is alone."""
+        return self.path if self.rank is None else self.path.parent
 
     def write(self, run: Run) -> Run:
         """Write (again) everything known so far; returns the run with its directory.
@@ -86,26 +102,43 @@ def reserved(path: Path) -> Iterator[RunDirectory]:
 
 @contextmanager
 def reserved_by_name(parent: Path, program: str) -> Iterator[RunDirectory]:
-    """A new directory `<program>-<date>-<time>` under `parent`; the rank is added where there are several.
+    """A new directory `<program>-<date>-<time>` under `parent`; one for all ranks, where there are several.
 
     Raises:
         PerfkitError: no permission.
     """
-    stem = f"{_safe(program)}-{datetime.now():%Y%m%d-%H%M%S}"
-    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
-        stem += f"-rank{os.environ.get('RANK', 'unknown')}"
+    rank, name = this_rank(), _safe(program)
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}" if rank is None else _safe(launch_name(name))
     attempt = 1
     while True:
         path = parent / (stem if attempt == 1 else f"{stem}-{attempt}")
         try:
-            directory = _reserve(path)
+            directory = _reserve(path if rank is None else path / rank.folder)
             break
         except _TakenError:
             attempt += 1
+    directory.rank = rank
     try:
         yield directory
     finally:
         directory.release()
+
+
+@contextmanager
+def reserved_for_capture(out: Path | None, parent: Path, program: str) -> Iterator[RunDirectory]:
+    """The directory `out`, or one named after the program; in it this rank's, where there are several.
+
+    Raises:
+        PerfkitError: as `reserved` and `reserved_by_name`.
+    """
+    rank = this_rank()
+    if out is None:
+        place = reserved_by_name(parent, program)
+    else:
+        place = reserved(out if rank is None else out / rank.folder)
+    with place as directory:
+        directory.rank = rank
+        yield directory
 
 
 def save(run: Run, path: Path) -> Run:

@@ -27,10 +27,11 @@ from perfkit.io._chunks import BUDGET
 from perfkit.io._text import Progress, is_remote
 from perfkit.io.chrome import read_trace
 from perfkit.model.events import UNKNOWN, Collective, DeviceSync, Events, Ints, MemoryChanges
+from perfkit.model.grids import Grids
 from perfkit.model.run import Gap
 from perfkit.model.shapes import Shapes
 
-SCHEMA = "perfkit.events/2"
+SCHEMA = "perfkit.events/4"
 _KEY, _CHECK = b"perfkit", b"perfkit.check"  # what stands beside the columns, and its hash
 _SUFFIX = ".events.parquet"
 _KEPT = 4 << 30  # bytes of caches of foreign traces; the least recently written go first
@@ -39,6 +40,7 @@ _SETTLED_NS = 2_000_000_000  # a file changed so shortly before is hashed: its t
 # Columns of Parquet that hold a field of `MemoryChanges` behind the intervals.
 _MEMORY = {
     "start": "time",
+    "order": "address",
     "tid": "thread",
     "nbytes": "nbytes",
     "correlation": "allocated",
@@ -60,7 +62,8 @@ _COLUMNS = (
     "nbytes",
 )
 _SHAPE = "shape"
-_CODED = ("name", "cat", "stack", "pid", "tid", _SHAPE)
+_GRIDS = ("blocks", "threads", "occupancy")
+_CODED = ("name", "cat", "stack", "pid", "tid", _SHAPE, *_GRIDS)
 
 
 class _About(msgspec.Struct, frozen=True):
@@ -80,6 +83,7 @@ class _About(msgspec.Struct, frozen=True):
     collectives: tuple[Collective, ...]
     syncs: tuple[DeviceSync, ...]
     shapes: tuple[str, ...]
+    grids: bool
 
 
 class _Unusable(Exception):
@@ -167,7 +171,11 @@ def _load(target: Path, path: Path) -> Events | None:
             about = msgspec.json.decode(raw, type=_About)
             if not _is_of(about, path, stat):
                 return None
-            wanted = [*_COLUMNS, _SHAPE] if about.shapes else [*_COLUMNS]
+            wanted = [
+                *_COLUMNS,
+                *([_SHAPE] if about.shapes else []),
+                *(_GRIDS if about.grids else []),
+            ]
             table = file.read(columns=wanted)
             if set(table.schema.names) != set(wanted):
                 raise _Unusable("contradicts itself")
@@ -206,6 +214,7 @@ def _events(table: Any, about: _About) -> Events:
         syncs=about.syncs,
         memory=MemoryChanges(**memory),
         shapes=_shapes(_column(table, _SHAPE)[:n], about.shapes) if about.shapes else Shapes(),
+        grids=_grids([_column(table, name)[:n] for name in _GRIDS]) if about.grids else Grids(),
         **{name: column[:n] for name, column in columns.items()},
     )
 
@@ -216,6 +225,13 @@ def _shapes(column: Ints, texts: tuple[str, ...]) -> Shapes:
     if len(code) and not 0 <= int(code.min()) <= int(code.max()) < len(texts):
         raise _Unusable("contradicts itself")
     return Shapes(rows, code, texts)
+
+
+def _grids(columns: list[Ints]) -> Grids:
+    rows = np.flatnonzero(columns[0] != UNKNOWN)
+    if len(rows) and int(columns[0][rows].min()) < 1:
+        raise _Unusable("contradicts itself")
+    return Grids(rows, *(column[rows] for column in columns))
 
 
 def _column(table: Any, name: str) -> Ints:
@@ -261,6 +277,7 @@ def _table(events: Events, digest: str, stat: tuple[int, int, int, int]) -> Any:
         labels=dict(events.labels),
         metadata=dict(events.metadata),
         shapes=events.shapes.texts,
+        grids=len(events.grids) > 0,
         **{
             field.name: getattr(events, field.name)
             for field in fields(events)
@@ -280,6 +297,9 @@ def _table(events: Events, digest: str, stat: tuple[int, int, int, int]) -> Any:
     if events.shapes.texts:
         columns[_SHAPE] = np.full(len(events) + len(behind), UNKNOWN, np.int64)
         columns[_SHAPE][events.shapes.rows] = events.shapes.code
+    for name in _GRIDS if len(events.grids) else ():
+        columns[name] = np.full(len(events) + len(behind), UNKNOWN, np.int64)
+        columns[name][events.grids.rows] = getattr(events.grids, name)
     arrays = {  # from their buffers: Arrow's own way from numpy imports pandas
         name: pa.Array.from_buffers(pa.int64(), len(column), [None, pa.py_buffer(column)])
         for name, column in columns.items()

@@ -25,6 +25,7 @@ class OpCost:
         device_ns: time of the kernels it launched; None where no device was observed.
         kernels: how many kernels that were; None where not observed.
         phase, module, region, place: where it was called; None where not recorded.
+        recomputed: by a checkpoint, in the backward; False where nobody looked.
     """
 
     op: str
@@ -43,6 +44,7 @@ class OpCost:
     module: str | None = None
     region: str | None = None
     place: Frame | None = None
+    recomputed: bool = False
 
     @property
     def nbytes(self) -> int | None:

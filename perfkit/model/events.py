@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perfkit.model.grids import Grids
 from perfkit.model.run import Gap
 from perfkit.model.shapes import Shapes
 
@@ -101,6 +102,7 @@ class MemoryChanges:
         nbytes: bytes allocated, negative where freed.
         allocated, reserved: bytes in use, and held by the allocator, after it; UNKNOWN if not told.
         device_type: c10's number: 0 CPU, 1 CUDA, 6 HIP. device: its index, UNKNOWN for the host.
+        address: where the memory lies; UNKNOWN if not told.
     """
 
     time: Ints = field(default_factory=_none)
@@ -110,6 +112,7 @@ class MemoryChanges:
     reserved: Ints = field(default_factory=_none)
     device_type: Ints = field(default_factory=_none)
     device: Ints = field(default_factory=_none)
+    address: Ints = field(default_factory=_none)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -136,6 +139,7 @@ class Events:
         collectives, syncs: further arguments of the few events that have them, in row order.
         memory: the allocator's changes.
         shapes: the arguments of operators, where they were recorded.
+        grids: of the kernels, where they were recorded.
     """
 
     names: tuple[str, ...]
@@ -159,6 +163,7 @@ class Events:
     syncs: tuple[DeviceSync, ...] = ()
     memory: MemoryChanges = field(default_factory=MemoryChanges)
     shapes: Shapes = field(default_factory=Shapes)
+    grids: Grids = field(default_factory=Grids)
 
     def __len__(self) -> int:
         return len(self.start)
@@ -261,3 +266,4 @@ class Events:
             assert not rows or 0 <= rows[0] <= rows[-1] < len(self)
         assert bool((np.diff(self.memory.time) >= 0).all())
         self.shapes.self_check(len(self))
+        self.grids.self_check(len(self))

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from perfkit.model.compiler import CompilerRecord
 from perfkit.model.costs import OpCost
 from perfkit.model.gap import Gap as Gap
+from perfkit.model.loaders import LoaderUse
+from perfkit.model.memory import Memory
+from perfkit.model.operands import Operands
 from perfkit.model.peaks import Peaks
 from perfkit.model.samples import Samples
 from perfkit.model.syncs import Sync
@@ -84,11 +88,16 @@ class Run:
         trace: file name of the Kineto trace inside `directory`; None where there is none.
         costs: FLOPs and bytes of the operators of `costed_steps` steps together; empty where nobody
             counted. On disk in `costs.parquet`.
+        operands: what operands of the costed step were like; None where nobody looked.
+        memory: what was alive on the device in the costed step, and after each step; None where nobody
+            looked.
         peaks: what this machine can do at most; None where it was not measured.
         source: "capture" where perfkit ran the program, "trace" where somebody else recorded it,
             "monitor" where a process was only looked at from outside.
         events: the trace of the light steps (or the foreign one), where it was read: a
             `model.events.Events`, or None. Not on disk.
+        loaders: DataLoaders that were iterated over, with their settings and waits.
+        compiler: what torch.compile did; None where nobody looked.
         samples: what was sampled of the host and of each device; in `samples.parquet` on disk.
     """
 
@@ -110,9 +119,13 @@ class Run:
     trace: str | None = None
     costs: tuple[OpCost, ...] = ()
     costed_steps: int = 0
+    operands: tuple[Operands, ...] | None = None
+    memory: Memory | None = None
     peaks: Peaks | None = None
     source: Literal["capture", "trace", "monitor"] = "capture"
+    compiler: CompilerRecord | None = None
     schema: str = SCHEMA
+    loaders: tuple[LoaderUse, ...] = ()
     events: Any = field(default=None, compare=False, repr=False)
     samples: tuple[Samples, ...] = field(default=(), compare=False, repr=False)
 

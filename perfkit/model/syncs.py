@@ -12,6 +12,13 @@ from typing import Literal
 Direction = Literal["d2h", "h2d", "none"]
 Phase = Literal["forward", "backward", "other"]
 
+COPY_KINDS = frozenset({"h2d", "h2d_pageable_async", "d2h", "d2h_pageable_async"})
+
+
+def is_copy_kind(kind: str, direction: str) -> bool:
+    """A blocking copy, as opposed to a wait for a value."""
+    return direction == "h2d" or kind in COPY_KINDS
+
 
 @dataclass(frozen=True, order=True)
 class Frame:

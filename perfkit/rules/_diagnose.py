@@ -11,6 +11,7 @@ from perfkit.analysis.coverage import coverage
 from perfkit.analysis.operators import operators_table
 from perfkit.analysis.regions import regions_table
 from perfkit.analysis.sample_tables import sample_tables, sampling_fact
+from perfkit.analysis.source_view import source_view_table
 from perfkit.analysis.steps import step_times_table, steps_table
 from perfkit.analysis.sync_points import SyncPoint, set_up_syncs, sync_points
 from perfkit.analysis.sync_tables import set_up_table, source_table, sync_points_table
@@ -56,6 +57,7 @@ def _tables(run: Run, outcomes: tuple[Outcome, ...]) -> dict[str, Table]:
         "regions": regions_table(run, points),
         "set_up_syncs": set_up_table(set_up_syncs(run)),
         "source": source_table(finding.place for finding in found),
+        "source_view": source_view_table(points),
         **sample_tables(run),
     }
     with suppress(NotObservable):  # the coverage says so where no step was traced

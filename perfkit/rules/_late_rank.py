@@ -11,6 +11,7 @@ from perfkit.analysis.ranks import PHASES, Phase, Ranks, Straggler
 from perfkit.base import units
 from perfkit.io._repairs import ENDS_EARLY
 from perfkit.model.diagnosis import Diagnosis, Finding, Outcome, Saving, Verdict
+from perfkit.rules._uneven import uneven_outcome
 
 RULE = "late-rank"
 _TOGETHER = "all findings together"
@@ -63,7 +64,7 @@ def with_ranks(
         run=name or base.run,
         verdict=_verdict(base.verdict, found, outcome),
         coverage=replace(base.coverage, gaps=(*told, *base.coverage.gaps)),
-        outcomes=(outcome, *base.outcomes),
+        outcomes=(outcome, *_over_ranks(base.outcomes, found)),
         tables={**base.tables, **tables},
         facts={**base.facts, **_facts(found)},
     )
@@ -94,6 +95,12 @@ def _labelled(base: Diagnosis, found: Ranks, shown: int) -> Diagnosis:
     if _TOGETHER in facts:
         facts[_TOGETHER] = f"rank {shown}: {facts[_TOGETHER]}"
     return replace(base, outcomes=outcomes, coverage=coverage, facts=facts)
+
+
+def _over_ranks(own: Iterable[Outcome], found: Ranks) -> list[Outcome]:
+    """The outcomes of one rank, with those that all ranks together tell better replaced."""
+    uneven = uneven_outcome(found)
+    return [uneven if uneven and uneven.rule == one.rule else one for one in own]
 
 
 def _outcome(found: Ranks) -> Outcome:

@@ -16,15 +16,14 @@ from perfkit.base import plugins
 from perfkit.catalogue._index import page
 from perfkit.model.diagnosis import Confidence, Saving
 from perfkit.model.run import Run
-from perfkit.model.syncs import Frame
+from perfkit.model.syncs import COPY_KINDS as COPY_KINDS
+from perfkit.model.syncs import Frame, is_copy_kind
 from perfkit.model.table import Cell
-
-COPY_KINDS = frozenset({"h2d", "h2d_pageable_async", "d2h", "d2h_pageable_async"})
 
 
 def is_copy(point: SyncPoint) -> bool:
     """True for whole-tensor copies, which the rule `blocking_copies` judges; reads are waits."""
-    return point.direction == "h2d" or point.kind in COPY_KINDS
+    return is_copy_kind(point.kind, point.direction)
 
 
 def by_place(points: Iterable[SyncPoint]) -> list[list[SyncPoint]]:
@@ -104,3 +103,12 @@ def evidence(points: list[SyncPoint]) -> dict[str, Cell]:
         "seen_by": ", ".join(sorted({name for p in points for name in p.seen_by})),
         "steps": main.steps,
     }
+
+
+def library_of(file: str) -> str | None:
+    """Name of the installed package that a file belongs to; None for the program's own files."""
+    parts = file.replace("\\", "/").split("/")
+    for folder in ("site-packages", "dist-packages"):
+        if folder in parts[:-1]:
+            return parts[parts.index(folder) + 1].removesuffix(".py")
+    return None

@@ -17,6 +17,7 @@ from perfkit.analysis.kernels import kernel_ops_table, kernels, kernels_table
 from perfkit.analysis.launch_queue import launch_queue_table, queue_over_time_table
 from perfkit.analysis.step_breakdown import step_breakdown_table
 from perfkit.analysis.sync_waits import sync_waits_table
+from perfkit.analysis.timeline import timeline, timeline_steps_table, timeline_table
 from perfkit.analysis.trace_reading import trace_reading
 from perfkit.base.errors import NotObservable
 from perfkit.model.events import Events
@@ -43,6 +44,12 @@ def trace_tables(run: Run) -> dict[str, Table]:
         tables |= {
             "launch_queue": launch_queue_table(reading.step_launches),
             "queue_over_time": queue_over_time_table(reading.launched, reading.steps),
+        }
+    with suppress(NotObservable):  # a trace without events
+        drawn = timeline(reading.events, reading.steps, reading.work, reading.waits, run.samples)
+        tables |= {
+            "timeline": timeline_table(drawn),
+            "timeline_steps": timeline_steps_table(drawn),
         }
     with suppress(NotObservable):  # modules are named only where with_stack was on
         modules = kernel_modules(reading.events, reading.steps, reading.work, reading.owner)

@@ -14,7 +14,7 @@ How the saving is estimated
 
 When not to act
     When nothing is left to compute that does not need the result, and when a late rank is the cause:
-    `perfkit ranks` tells, from the traces of all ranks.
+    `perfkit analyze` tells, from the traces of all ranks.
 """
 
 from __future__ import annotations

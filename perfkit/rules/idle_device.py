@@ -18,7 +18,8 @@ How the saving is estimated
     host 1.25 times as fast is low, twice as fast likely, each step as one CUDA graph high. Waits
     for streams and collectives cannot be replayed away, as what they wait for is not in the trace:
     there, and without launches, a tenth of the idle time is low, half of it likely and all of it
-    high, which counts no moment twice.
+    high, which counts no moment twice. Slow launching has its saving in queue_starved, where that
+    speaks up.
 
 When not to act
     In a trace of a few warm-up steps (where single calls of the runtime that set the device up are
@@ -41,8 +42,10 @@ from perfkit.model.diagnosis import Finding, Saving
 from perfkit.model.events import Events
 from perfkit.model.run import Run
 from perfkit.rules import _replayed
+from perfkit.rules._claims import PART_OF
 from perfkit.rules._engine import Looked
 from perfkit.rules._start_up import FIX, METHOD, start_up
+from perfkit.rules.queue_starved import starves
 
 _SHARE = 0.05
 _USED = 0.01
@@ -104,6 +107,8 @@ def idle_device(run: Run) -> Looked:
         raise NotObservable("the trace holds no work of a device")
     devices = _used(reading.idle)
     findings = [_replayed_saving(run, _worst(blame, devices, reading)) for blame in _BLAMES]
+    if starves(reading):
+        findings = [_left_to(finding, _LATE, "queue-starved") for finding in findings]
     shares = [f"device {d.device} idle for {share_text(_idle(d))}" for d in devices]
     at = f"{', '.join(shares)} of {units.ns(devices[0].step_ns)}"
     return Looked(at, tuple(finding for finding in findings if finding is not None))
@@ -119,6 +124,13 @@ def _replayed_saving(run: Run, finding: Finding | None) -> Finding | None:
     """The finding with its saving by replay, where one can express what helps."""
     saving = None if finding is None else _replayed.less_idle(run, str(finding.evidence["kinds"]))
     return finding if finding is None or saving is None else replace(finding, saving=saving)
+
+
+def _left_to(finding: Finding | None, kind: str, rule: str) -> Finding | None:
+    """The finding of this kind without a saving, as another rule has it."""
+    if finding is None or finding.evidence["kinds"] != kind:
+        return finding
+    return replace(finding, evidence={**finding.evidence, PART_OF: rule}, saving=None)
 
 
 def _idle(device: DeviceIdle) -> float:

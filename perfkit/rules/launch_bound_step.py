@@ -15,7 +15,8 @@ How the saving is estimated
     A CUDA graph replays a whole step with one launch, compiling leaves out those of fused operators:
     25, 50 and 90 % of the launches' time beyond the device's own floor. It overlaps with
     python_bound_step, which looks at the same launches without knowing the floor; do not add them.
-    Where the step also waits for the device, low is nothing: a graph cannot hold a wait.
+    Where the step also waits for the device, low is nothing: a graph cannot hold a wait. Where
+    nothing keeps the step from being captured, cuda_graph_candidate has the saving.
 
 When not to act
     When shapes change from step to step and cannot be padded, or when the batch can simply be made
@@ -25,18 +26,23 @@ When not to act
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from perfkit.analysis.graph_capture import graph_capture
 from perfkit.analysis.run_floors import run_floors
 from perfkit.analysis.step_floor import StepFloor
 from perfkit.base import units
 from perfkit.base.errors import NotObservable
 from perfkit.model.diagnosis import Finding, Saving
 from perfkit.model.run import Run
+from perfkit.rules._claims import PART_OF
 from perfkit.rules._engine import Looked
 
 _TIMES = 3.0
 _MANY = 100
 _IDLE = 0.5
 _REMOVABLE = (0.25, 0.5, 0.9)
+_CANDIDATE = "cuda-graph-candidate"
 
 FIX = (
     "Make the shapes static, then torch.compile(mode='reduce-overhead') the step or replay it as a "
@@ -54,16 +60,43 @@ def launch_bound_step(run: Run) -> Looked:
         NotApplicable: no step was costed.
         NotObservable: launches were not counted, or no GPU is known to hold them against.
     """
+    floor = _floor(run)
+    at = (
+        f"{units.count(round(floor.observed.launches or 0))} launches of {units.ns(floor.launch_ns)} "
+        f"against operators of {units.ns(floor.ns)} on {floor.peaks.device}"
+    )
+    found = launch_bound(run)
+    if found is not None and _capturable(run):
+        evidence = {**found.evidence, PART_OF: _CANDIDATE}
+        found = replace(found, evidence=evidence, saving=None)
+    return Looked(at, () if found is None else (found,))
+
+
+def launch_bound(run: Run) -> Finding | None:
+    """What is found where launches limit the step, whoever has the saving.
+
+    Raises:
+        NotApplicable, NotObservable: as the rule.
+    """
+    floor = _floor(run)
+    return _finding(floor) if _bound(floor) else None
+
+
+def _capturable(run: Run) -> bool:
+    """Whether `cuda_graph_candidate` speaks for the step."""
+    try:
+        return graph_capture(run).possible
+    except NotObservable:
+        return False
+
+
+def _floor(run: Run) -> StepFloor:
     floor = run_floors(run).first
     if floor.launch_ns is None or floor.observed.launches is None:
         raise NotObservable("launches were not counted, or what one costs is not known")
     if floor.peaks.launch_ns is None:
         raise NotObservable("no GPU's peaks are known to hold the launches against")
-    at = (
-        f"{units.count(round(floor.observed.launches))} launches of {units.ns(floor.launch_ns)} "
-        f"against operators of {units.ns(floor.ns)} on {floor.peaks.device}"
-    )
-    return Looked(at, (_finding(floor),) if _bound(floor) else ())
+    return floor
 
 
 def _bound(floor: StepFloor) -> bool:

@@ -23,11 +23,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from perfkit.analysis.loops import Loop, loops_around
+from perfkit.analysis.source import source_at
 from perfkit.analysis.sync_points import SyncPoint
 from perfkit.model.diagnosis import Finding
 from perfkit.model.run import Run
+from perfkit.model.syncs import Frame
 from perfkit.rules import _claims, _places
 from perfkit.rules._claims import Claim
 from perfkit.rules._engine import Looked
@@ -37,6 +40,8 @@ _LEAST = 8.0
 _LOSS = re.compile(r"loss(?!y)|preference|pairwise|criterion", re.IGNORECASE)
 _PAIRS = re.compile(r"\bpairs?\b|pairwise|better|worse|preference|chosen|rejected", re.IGNORECASE)
 _OTHERS = re.compile(r"\blayers?\b|\bblocks?\b|param", re.IGNORECASE)
+_CALL = re.compile(r"(loss(?!y)|criterion)\w*\(", re.IGNORECASE)
+_CALLED_FOR_OTHERS = ("forward", "__call__", "<module>")
 _NAMES = 2
 
 FIX_PAIRS = "Collect all pairs once and compute their loss at once: perfkit.rewrites.pairwise_preference_loss"
@@ -64,8 +69,29 @@ def claims(points: Sequence[SyncPoint]) -> list[Claim]:
 
 def _loop(point: SyncPoint) -> Loop | None:
     """The outermost loop of a loss around it."""
-    mine = [loop for loop in loops_around(point.stack) if _of_a_loss(loop)]
+    mine = [
+        loop
+        for loop in loops_around(point.stack)
+        if _of_a_loss(loop) or _called_as_a_loss(loop, point.stack)
+    ]
     return mine[-1] if mine else None
+
+
+def _called_as_a_loss(loop: Loop, stack: Sequence[Frame]) -> bool:
+    """Whether the function of the loop goes by another name, and is called as a loss: `loss(scores)`.
+
+    A line such as `loss(model(x), y)` calls two: what it calls by its own name is the other one, as
+    is a module's forward.
+    """
+    if _OTHERS.search(loop.text):
+        return False
+    for frame, caller in pairwise(stack):
+        if loop.holds(frame) and frame.function not in _CALLED_FOR_OTHERS:
+            source = source_at(caller)
+            text = source.code if source else ""
+            if _CALL.search(text) and f"{frame.function}(" not in text:
+                return True
+    return False
 
 
 def _of_a_loss(loop: Loop) -> bool:

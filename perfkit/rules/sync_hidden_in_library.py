@@ -57,10 +57,5 @@ def _finding(run: Run, claim: Claim) -> Finding:
 
 
 def _library(claim: Claim) -> str:
-    """Name of the installed package: the folder below site-packages."""
     site = claim.points[0].site
-    parts = site.file.replace("\\", "/").split("/") if site is not None else []
-    for folder in ("site-packages", "dist-packages"):
-        if folder in parts[:-1]:
-            return parts[parts.index(folder) + 1].removesuffix(".py")
-    return "an installed library"
+    return (_places.library_of(site.file) if site else None) or "an installed library"

@@ -20,6 +20,7 @@ When not to act
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from perfkit.analysis.timers import Timer, timers
 from perfkit.base.errors import NotApplicable
@@ -51,12 +52,11 @@ def time_escapes_the_timer(run: Run) -> Looked:
 
 
 def _places_of(run: Run) -> Iterator[Frame]:
-    """Every line known to send work to the device, or to call what does."""
-    for row in run.costs:
-        if row.place is not None:
-            yield row.place
-    for sync in run.syncs:
-        yield from sync.stack
+    """The program's own lines that are known to send work to the device, or to call what does."""
+    costed = (row.place for row in run.costs if row.place is not None)
+    for place in chain(costed, *(sync.stack for sync in run.syncs)):
+        if _places.library_of(place.file) is None:
+            yield place
 
 
 def _escapes(timer: Timer, places: Iterable[Frame], waits: Iterable[Frame]) -> bool:

@@ -29,8 +29,15 @@ def half(signature: str, **fields: object) -> object:
         ((product(dtype="bfloat16"),), GPU),
         ((product(dtype="float64"),), GPU),
         ((product(),), CPU),
+        ((product(op="aten::convolution"),), GPU),
     ],
-    ids=["no product", "narrow already", "no float32", "a device without tensor cores"],
+    ids=[
+        "no product",
+        "narrow already",
+        "no float32",
+        "a device without tensor cores",
+        "a convolution",
+    ],
 )
 def test_silent_on(costs, peaks) -> None:
     assert off_tensor_cores(floors(costs, peaks), peaks) is None
@@ -62,6 +69,13 @@ def test_measured_products_shrink_in_proportion() -> None:
 )
 def test_sides(cost, sides) -> None:
     assert odd_sides(cost) == sides
+
+
+def test_float32_has_sides_only_where_tf32_takes_it() -> None:
+    cost = product(signature="f32[8,6] x f32[6,12]")
+    assert odd_sides(cost) == ()
+    assert odd_sides(cost, tf32=True) == (6,)
+    assert unaligned(floors((cost,), GPU), tf32=True) is not None
 
 
 def test_the_slowest_odd_product_names_the_sides() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfkit.analysis.dependency_graph import DependencyGraph, NodeKind, dependency_graph
+from perfkit.analysis.step_noise import step_noise
 from perfkit.analysis.what_if import (
     Captured,
     Edit,
@@ -39,6 +40,16 @@ def graph_of(host: str, **lanes: str) -> DependencyGraph:
 
 def simulated(program: list[Command]) -> DependencyGraph:
     events = as_events(simulate(program).rows)
+    return dependency_graph(events, events.steps())
+
+
+def varying() -> DependencyGraph:
+    """Three steps of 32, 34 and 36 µs, as long on the host as on the device."""
+    picture = {"a": 30, "b": 32, "c": 34}
+    steps = "".join(name * (us + 2) for name, us in picture.items())
+    host = "".join("L" + "." * (us + 1) for us in picture.values())
+    work = "".join("." + "k" * us + "." for us in picture.values())
+    events = drawn(host, steps=steps, s7=work)
     return dependency_graph(events, events.steps())
 
 
@@ -101,7 +112,22 @@ def test_a_faster_host_saves_nothing_where_the_device_decides() -> None:
     assert what_if(graph, [HostFaster(2)]).saving.high_ns == 0
 
 
+def test_noise_of_the_steps_is_no_gain() -> None:
+    graph = varying()
+    assert step_noise(graph)
+    assert what_if(graph, ()).saving.high_ns == 0
+
+
 # What saves.
+
+
+def test_noise_of_the_steps_widens_the_range_to_both_sides() -> None:
+    graph = varying()
+    noise = step_noise(graph)
+    found = what_if(graph, [Faster(rows(graph, NodeKind.KERNEL), 2), HostFaster(2)])
+    assert noise is not None and found.noise_ns == noise
+    assert found.likely_ns - found.low_ns >= noise
+    assert found.high_ns - found.likely_ns >= noise
 
 
 def test_a_faster_host_saves_python_operators_and_launches_but_no_wait() -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.checkpoint import checkpoint
 
 from perfkit.capture.call_sites import CallSites, Site
 
@@ -130,3 +131,21 @@ def test_the_line_of_a_backward_is_that_of_its_forward() -> None:
     assert forward is not None
     assert forward == backward
     assert forward[0] == __file__
+
+
+def test_a_checkpoints_second_forward_is_told_with_the_module_it_is_a_part_of() -> None:
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Scaled()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return checkpoint(self.inner, x, use_reentrant=False)
+
+    model = Outer()
+    found = seen(lambda: model(torch.ones(3, 4)).sum().backward())
+    again = [(name, site.module) for name, site in found if site.recomputed]
+    assert ("tanh", "Outer.inner") in again
+    assert ("addmm", "Outer.inner.up") in again
+    assert all(site.backward for _, site in found if site.recomputed)
+    assert not any(site.recomputed for name, site in found if "backward" in name)

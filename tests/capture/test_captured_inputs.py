@@ -104,6 +104,7 @@ def test_a_region_a_module_and_a_function_once_per_deep_step(tmp_path):
     block = calls["Block"][0]
     assert (block.args[0].tolist(), block.kwargs) == ([[1.0, 1.0]] * 3, {"flag": True})
     assert set(block.state) == {"linear.weight", "linear.bias"}
+    assert block.module is not None and block.module.linear.weight is block.state["linear.weight"]
     assert calls[name][0].args[1] == 2
     y = calls["loss"][0].args[0]
     linear = torch.nn.functional.linear(

@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -16,6 +18,14 @@ from perfkit.capture import host_samples
 from perfkit.capture.host_samples import HostSource, allowed_cores, descendants
 
 SECOND = 1_000_000_000
+
+
+class SimpleTimes(NamedTuple):
+    """Times of one core, as Linux orders them."""
+
+    user: float
+    idle: float
+    iowait: float
 
 
 @pytest.fixture
@@ -139,3 +149,99 @@ def test_where_the_process_ran_is_told_where_it_can_differ(monkeypatch: pytest.M
     for nodes, told in (({5: 0}, None), ({}, None), ({4: 0, 5: 1}, 1), ({4: 0, 6: 1}, None)):
         monkeypatch.setattr(host_samples._numa, "of_processors", lambda nodes=nodes: nodes)
         assert HostSource().read(0).get("numa_node") == told
+
+
+def test_reads_of_the_process_and_its_workers_are_one_sum(
+    monkeypatch: pytest.MonkeyPatch, child: subprocess.Popen[bytes]
+) -> None:
+    read = {os.getpid(): 1_000, child.pid: 500}
+    monkeypatch.setattr(
+        psutil.Process, "io_counters", lambda self: SimpleNamespace(read_bytes=read[self.pid])
+    )
+    source = HostSource()
+    assert "storage_read" not in source.read(0)
+    read[child.pid] = 700
+    assert source.read(SECOND)["storage_read"] == 200
+
+
+def test_a_worker_that_ended_leaves_what_it_read_to_its_parent(
+    monkeypatch: pytest.MonkeyPatch, child: subprocess.Popen[bytes]
+) -> None:
+    read = {os.getpid(): 1_000, child.pid: 500}
+
+    def counters(self: psutil.Process) -> SimpleNamespace:
+        if self.pid not in read:
+            raise psutil.NoSuchProcess(self.pid)
+        return SimpleNamespace(read_bytes=read[self.pid])
+
+    monkeypatch.setattr(psutil.Process, "io_counters", counters)
+    source = HostSource()
+    source.read(0)
+    read[os.getpid()] += read.pop(child.pid)
+    assert source.read(SECOND)["storage_read"] == 0
+
+
+def test_reads_that_nobody_may_see_are_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(self: object) -> None:
+        raise psutil.AccessDenied(1)
+
+    monkeypatch.setattr(psutil.Process, "io_counters", denied)
+    source = HostSource()
+    assert "storage_read" not in source.read(0)
+    gaps = {gap.what: gap.why for gap in source.unavailable()}
+    assert gaps["reads from storage"] == "no permission to look at the process"
+
+
+def test_waiting_for_disks_is_the_share_of_the_allowed_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = SimpleTimes(user=5.0, idle=5.0, iowait=0.0)
+    second = SimpleTimes(user=5.0, idle=8.0, iowait=1.0)
+    every = psutil.cpu_count()
+    answers = iter([[first] * every, [second] * every])
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: next(answers))
+    source = HostSource()
+    assert "cpu_iowait" not in source.read(0)
+    assert source.read(SECOND)["cpu_iowait"] == pytest.approx(0.25)
+
+
+def test_a_system_without_that_count_tells_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Times(NamedTuple):
+        user: float
+        idle: float
+
+    answers = iter([[Times(1.0, 1.0)], [Times(2.0, 2.0)]])
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: next(answers))
+    source = HostSource()
+    source.read(0)
+    assert "cpu_iowait" not in source.read(SECOND)
+
+
+@pytest.fixture
+def stats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for /proc, where only scheduling statistics are asked for."""
+    monkeypatch.setattr(host_samples, "_PROC", tmp_path)
+    return tmp_path
+
+
+def _schedule(proc: Path, pid: int, ran: int, waited: int) -> None:
+    (proc / str(pid)).mkdir(exist_ok=True)
+    (proc / str(pid) / "schedstat").write_text(f"{ran} {waited} 7\n", encoding="ascii")
+
+
+def test_a_thread_that_neither_runs_nor_waits_for_a_core_is_blocked(
+    stats: Path, child: subprocess.Popen[bytes]
+) -> None:
+    for pid in (os.getpid(), child.pid):
+        _schedule(stats, pid, 0, 0)
+    source = HostSource()
+    assert "process_blocked" not in source.read(0)
+    _schedule(stats, os.getpid(), SECOND // 2, SECOND // 4)
+    found = source.read(SECOND)
+    assert (found["process_blocked"], found["workers_blocked"]) == (0.25, 1.0)
+
+
+def test_a_system_without_scheduling_statistics_says_so(stats: Path) -> None:
+    source = HostSource()
+    assert "process_blocked" not in source.read(0)
+    assert "blocked threads" in {gap.what for gap in source.unavailable()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from perfkit.io import rundir
@@ -16,13 +17,21 @@ COSTS = (
     OpCost("aten::mm", "f32[2,3] x f32[3,4]", 2, 48, 144, 64, "matmul", "float32", host_ns=9,
            phase="forward", module="M.up", region="loss", place=Frame("/p/a.py", 3, "forward")),
     OpCost("x::odd", "", 1, unknown="no cost model for x::odd"),
-    OpCost("aten::add", "f32[2]", 1, 2, 8, 8, dtype="float32", device_ns=5, kernels=1),
+    OpCost("aten::add", "f32[2]", 1, 2, 8, 8, dtype="float32", device_ns=5, kernels=1,
+           recomputed=True),
 )  # fmt: skip
 
 
 def test_rows_come_back_as_they_were(tmp_path):
     write_costs(tmp_path / FILE, COSTS)
     assert read_costs(tmp_path / FILE) == COSTS
+
+
+def test_a_file_that_does_not_tell_what_was_recomputed_opens(tmp_path):
+    write_costs(tmp_path / FILE, COSTS)
+    table = pq.read_table(tmp_path / FILE).drop_columns(["recomputed"])
+    pq.write_table(table, tmp_path / FILE)
+    assert not any(cost.recomputed for cost in read_costs(tmp_path / FILE))
 
 
 def test_what_is_not_known_comes_back_as_none_and_not_as_zero(tmp_path):

@@ -17,6 +17,8 @@ from perfkit.io.chrome import read_trace
 from perfkit.io.redact import Pseudonyms, redact_diagnosis, redact_run, redact_trace
 from perfkit.model.costs import OpCost
 from perfkit.model.diagnosis import Diagnosis
+from perfkit.model.loaders import LoaderUse
+from perfkit.model.memory import Held, Memory, StepMemory
 from perfkit.model.run import Gap, Run
 from perfkit.model.syncs import Frame
 from perfkit.rules import _engine, diagnose
@@ -305,3 +307,21 @@ def test_costs_keep_their_numbers_and_shapes_and_lose_names_and_paths() -> None:
     assert found.place is not None
     assert found.place.line == 7
     assert not any(word in str(found).lower() for word in ("acme", "secret", "ada"))
+
+
+def test_loaders_keep_their_settings_and_lose_the_name_of_the_data() -> None:
+    used = LoaderUse("AdaLovelaceClicks", 8, 2, True, 4, False, 100, 7, ((1, 5),), ((6, 7),))
+    (found,) = redact_run(Run("x", loaders=(used,)), Pseudonyms()).loaders
+    assert "Ada" not in found.dataset
+    assert replace(found, dataset=used.dataset) == used
+
+
+def test_memory_keeps_its_bytes_and_loses_names_and_paths() -> None:
+    place = Frame("/home/ada/acme/model.py", 7, "acme_forward")
+    held = (Held("saved for backward", 9, 1, "acme::op", "AcmeRanker.0", place, "AcmeRanker.1"),)
+    step = StepMemory(9, None, "acme::op", "AcmeRanker.0", place, held, held, held, 3, place)
+    found = redact_run(Run("r", memory=Memory(step, ((0, 5),))), Pseudonyms()).memory
+    assert found is not None
+    assert found.step is not None
+    assert (found.step.held[0].nbytes, found.step.stale_bytes, found.after) == (9, 3, ((0, 5),))
+    assert not any(word in str(found).lower() for word in ("acme", "ada"))

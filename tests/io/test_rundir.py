@@ -10,6 +10,7 @@ import pytest
 from perfkit.base.errors import PerfkitError
 from perfkit.io import rundir
 from perfkit.model.diagnosis import Coverage, Diagnosis, Verdict
+from perfkit.model.memory import Held, Memory, StepMemory
 from perfkit.model.run import Gap, OpStat, Region, Run, Step
 from perfkit.model.syncs import Frame, Sync
 
@@ -36,6 +37,9 @@ RUN = Run(
     gaps=(Gap("device time", "no GPU"),),
     ended="ValueError in step 1",
     exit_code=1,
+    memory=Memory(
+        StepMemory(8, "forward", held=(Held("inputs", 8, 1, place=HERE),), stale_bytes=2), ((0, 5),)
+    ),
 )
 
 
@@ -86,8 +90,20 @@ def test_names_of_their_own_never_collide(tmp_path, monkeypatch):
         rundir.reserved_by_name(tmp_path, "my train") as two,
     ):
         assert one.path != two.path
-        assert one.path.name.startswith("my_train-")
-        assert "-rank1" in one.path.name
+        assert one.launch.name.startswith("my_train-")
+        assert one.path == one.launch / "rank1"
+        assert one.name == f"{one.launch.name}-rank1"
+
+
+@pytest.mark.parametrize(("rank", "inside"), [(None, "run"), ("1", "run/rank1")])
+def test_a_capture_into_a_folder_of_the_users_choice(tmp_path, monkeypatch, rank, inside):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+    with rundir.reserved_for_capture(tmp_path / "run", tmp_path, "train") as directory:
+        assert directory.path == tmp_path / inside
+        assert directory.launch == tmp_path / "run"
 
 
 def _release(directory):

@@ -19,11 +19,13 @@ from perfkit.io import trace_cache
 from perfkit.io.chrome import read_trace
 from perfkit.io.trace_cache import cache_paths, cached_trace
 from perfkit.model.events import Events, MemoryChanges
+from perfkit.model.grids import Grids
 from perfkit.model.shapes import Shapes
 from tests.kineto_traces import document, gpu_events, needs_corpus, on_device, span, write
 
 EXTRAS = [
     on_device("cuda_sync", "Sync", 5, 1, cuda_sync_kind="Stream Sync"),
+    on_device("kernel", "tiny", 6, 1, grid=[2, 3, 1], block=[128, 1, 1]),
     on_device("kernel", "ncclDevKernel", 7, 1, **{"Collective name": "allreduce"}),
     {**span("cpu_instant_event", "[memory]", 3, 0, Bytes=64), "ph": "i"},
     {**span("cpu_op", "a", 1, 1), "tid": "worker", "args": {"Call stack": "a.py(3): f"}},
@@ -51,7 +53,7 @@ def assert_same(found: Events, expected: Events) -> None:
         mine, its = getattr(found, field.name), getattr(expected, field.name)
         if isinstance(its, np.ndarray):
             assert (field.name, mine.tolist()) == (field.name, its.tolist())
-        elif isinstance(its, MemoryChanges | Shapes):
+        elif isinstance(its, MemoryChanges | Shapes | Grids):
             for column in fields(its):
                 assert [*getattr(mine, column.name)] == [*getattr(its, column.name)]
         else:

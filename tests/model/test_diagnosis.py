@@ -12,6 +12,7 @@ from perfkit.model.diagnosis import (
     Diagnosis,
     Finding,
     Outcome,
+    Remedy,
     Saving,
     Verdict,
 )
@@ -23,7 +24,10 @@ def diagnosis() -> Diagnosis:
     costly = Finding(
         "b", Frame("/m.py", 3, "f"), saving=Saving(1, 20, 30, "counted"), evidence={"per_step": 2}
     )
-    cheap = Finding("a", saving=Saving(1, 2, 3, "counted"))
+    remedy = Remedy(
+        ("any_guard",), "--- a\n", apply=("perfkit fix m.py:3",), pages=("fixes/any_guard",)
+    )
+    cheap = Finding("a", saving=Saving(1, 2, 3, "counted"), remedy=remedy)
     return Diagnosis(
         run="r",
         verdict=Verdict("w", "y", "n"),
@@ -39,16 +43,27 @@ def diagnosis() -> Diagnosis:
 
 def test_json_and_back():
     data = json.loads(json.dumps(diagnosis().to_json()))
-    assert next(iter(data)) == "schema" and data["schema"] == "perfkit.diagnosis/1"
+    assert next(iter(data)) == "schema" and data["schema"] == "perfkit.diagnosis/2"
     assert Diagnosis.from_json(data) == diagnosis()
 
 
 @pytest.mark.parametrize(
-    "document", [{}, {"schema": "perfkit.diagnosis/99"}, {"schema": "perfkit.diagnosis/1"}, []]
+    "document", [{}, {"schema": "perfkit.diagnosis/99"}, {"schema": "perfkit.diagnosis/2"}, []]
 )
 def test_what_is_no_diagnosis_is_the_users_to_mend(document):
     with pytest.raises(PerfkitError):
         Diagnosis.from_json(document)
+
+
+def test_what_the_first_schema_said_opens_without_remedies():
+    data = json.loads(json.dumps(diagnosis().to_json()))
+    data["schema"] = "perfkit.diagnosis/1"
+    for outcome in data["outcomes"]:
+        for finding in outcome["findings"]:
+            del finding["remedy"]
+    opened = Diagnosis.from_json(data)
+    assert opened.schema == "perfkit.diagnosis/2"
+    assert [finding.remedy for _, finding in opened.findings()] == [None, None, None]
 
 
 def test_findings_are_ranked_by_likely_saving_and_unknown_comes_last():

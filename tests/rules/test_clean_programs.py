@@ -19,7 +19,7 @@ from perfkit.workloads.lens import __main__ as lens
 from tests.programs.clean import convnext, dcnv2, llama
 
 SHORT = Limits(steps=3, warmup=1)
-OF_THEIR_SIZE = {"launch-bound-step", "python-bound-step"}
+OF_THEIR_SIZE = {"launch-bound-step", "python-bound-step", "cuda-graph-candidate"}
 """Models that fit a test really are bound by their launches, whatever their code."""
 
 

@@ -29,6 +29,15 @@ FILE = seeded(
         for sample in samples:
             out = sample.item()
 
+    def slow(scores):
+        for sample in scores:
+            got = sample.max().item()
+
+    def fit(loss, model, scores):
+        result = loss(scores, None)
+        result = loss(slow(scores))
+        values = slow(scores)
+
     def loss_epochs(loader):
         for batch in loader:
             print(batch.item())
@@ -52,6 +61,20 @@ def _found(line: str, times: int = 8) -> tuple[Finding, ...]:
 )
 def test_silent(line: str, why: str) -> None:
     assert _found(line) == (), why
+
+
+@pytest.mark.parametrize("caller", ["result = loss(slow(", "values = slow("])
+def test_silent_on_a_function_called_by_its_own_name_beside_a_loss(caller: str) -> None:
+    stack = (at(FILE, "got =", "slow"), at(FILE, caller, "fit"))
+    picture = f"step  {'d' * 8}\nsync  {'i' * 8}"
+    assert per_pair_loss(draw(picture, i=item(stack=stack))).findings == ()
+
+
+def test_a_loss_by_another_name_is_known_by_its_call() -> None:
+    stack = (at(FILE, "got =", "slow"), at(FILE, "result = loss(scores", "fit"))
+    picture = f"step  {'d' * 8}\nsync  {'i' * 8}"
+    (finding,) = per_pair_loss(draw(picture, i=item(stack=stack))).findings
+    assert finding.title.startswith("The loss goes sample by sample in slow: 8 synchronisations")
 
 
 def test_silent_below_eight_per_step() -> None:

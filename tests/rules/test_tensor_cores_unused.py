@@ -8,24 +8,30 @@ import pytest
 
 from perfkit.base.errors import NotApplicable, NotObservable
 from perfkit.model.diagnosis import Finding
-from perfkit.model.run import Run
-from perfkit.model.syncs import Frame
+from perfkit.rules.dims_not_aligned import dims_not_aligned
+from perfkit.rules.fp32_matmul_without_tf32 import fp32_matmul_without_tf32
 from perfkit.rules.tensor_cores_unused import tensor_cores_unused
 from tests.cost_rows import CPU, GPU, product, row, unknown
-from tests.draw import US, draw
+from tests.draw import US
+from tests.rules.product_runs import HERE, run, traced
 
-HERE = Frame("/p/model.py", 7, "forward")
-
-
-def run(*costs: object, **fields: object) -> Run:
-    """A step of 100 µs on the GPU of round numbers."""
-    picture = f"step  {'b' * 100}"
-    about = {"device": "cuda", "peaks": GPU, "costs": costs, "costed_steps": 1}
-    return draw(picture, **{**about, **fields})
+WIDE = replace(GPU, compute_units=128)
 
 
 def found(*costs: object, **fields: object) -> tuple[Finding, ...]:
     return tensor_cores_unused(run(*costs, **fields)).findings
+
+
+def saved(finding: Finding) -> tuple[int, int, int]:
+    assert finding.saving is not None
+    return finding.saving.low_ns, finding.saving.likely_ns, finding.saving.high_ns
+
+
+def small(us: int, **fields: object) -> object:
+    """A bf16 product of 32 tiles at most, bound by arithmetic."""
+    about = {"dtype": "bfloat16", "signature": "bf16[512,128] x bf16[128,256]"}
+    amounts = {"flops": 2 * 512 * 128 * 256, "device_ns": us * US, "place": HERE}
+    return product(**{**about, **amounts, **fields})
 
 
 def test_abstains_without_products_with_a_cost() -> None:
@@ -37,39 +43,6 @@ def test_abstains_where_only_a_cpu_is_known(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("perfkit.analysis.run_floors.REFERENCES", ())
     with pytest.raises(NotObservable, match="no GPU"):
         found(product(), device="cpu", peaks=CPU)
-
-
-def test_silent_where_tf32_is_allowed_already() -> None:
-    assert found(product(us=50), env={"float32 products": "high"}) == ()
-
-
-def test_silent_on_narrow_products_with_even_sides() -> None:
-    even = product(us=50, dtype="bfloat16", signature="bf16[512,64] x bf16[64,512]")
-    assert found(even) == ()
-
-
-def test_silent_where_products_are_a_small_part_of_the_step() -> None:
-    assert found(product(us=4.9)) == ()
-
-
-def test_silent_on_a_step_that_waits_for_its_launches() -> None:
-    fields = {"device": "pretend-cuda", "peaks": None, "launches_per_step": 1000.0}
-    assert found(product(us=5), **fields) == ()
-
-
-def test_silent_on_a_device_that_takes_float32_products_as_they_are() -> None:
-    full = replace(GPU, matmul={**GPU.matmul, "float32": GPU.matmul["tf32"]})
-    assert found(product(us=50), peaks=full) == ()
-
-
-def small(us: int, **fields: object) -> object:
-    """A bf16 product of 32 tiles at most, bound by arithmetic."""
-    about = {"dtype": "bfloat16", "signature": "bf16[512,128] x bf16[128,256]"}
-    amounts = {"flops": 2 * 512 * 128 * 256, "device_ns": us * US, "place": HERE}
-    return product(**{**about, **amounts, **fields})
-
-
-WIDE = replace(GPU, compute_units=128)
 
 
 @pytest.mark.parametrize(
@@ -86,12 +59,33 @@ WIDE = replace(GPU, compute_units=128)
          "sizes not read", "sides told already"],
 )  # fmt: skip
 def test_silent_on_the_size_of_products(cost, peaks) -> None:
-    assert not any("at best" in finding.title for finding in found(cost, peaks=peaks))
+    assert found(cost, peaks=peaks) == ()
 
 
-def test_products_told_for_their_dtype_are_not_told_again_for_their_size() -> None:
-    (finding,) = found(small(50, dtype="float32"), peaks=WIDE)
-    assert "float32" in finding.title
+@pytest.mark.parametrize(
+    "cost",
+    [small(50, dtype="float32"), small(50, signature="bf16[512,127] x bf16[127,256]")],
+    ids=["float32 beside TF32", "odd sides"],
+)
+def test_no_product_is_told_by_two_rules(cost) -> None:
+    step = run(cost, peaks=WIDE)
+    told = [rule(step).findings for rule in (fp32_matmul_without_tf32, dims_not_aligned)]
+    assert sum(map(len, told)) == 1
+    assert tensor_cores_unused(step).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "why"),
+    [
+        ("sm90_xmma_gemm_bf16bf16_bf16f32", "on tensor cores"),
+        ("ampere_sgemm_128x64_nn", "float32 where TF32 was never seen: another rule tells it"),
+        ("gemv2T_kernel_val", "moves memory"),
+        ("elementwise_kernel", "no product"),
+    ],
+)
+def test_silent_on_kernels(kernel: str, why: str) -> None:
+    cost = small(10, device_ns=10 * US)
+    assert tensor_cores_unused(traced(kernel, cost)).findings == (), why
 
 
 def test_small_products_are_told_with_the_range_of_what_they_fill() -> None:
@@ -101,39 +95,12 @@ def test_small_products_are_told_with_the_range_of_what_they_fill() -> None:
         4 / 128,
         32 / 128,
     )
-    assert finding.saving is not None
-    assert (finding.saving.low_ns, finding.saving.likely_ns, finding.saving.high_ns) == (
-        0,
-        6 * US,
-        30 * US,
-    )
+    assert saved(finding) == (0, 6 * US, 30 * US)
     assert (finding.place, finding.confidence) == (HERE, "low")
 
 
-def test_float32_products_save_what_their_roofline_does() -> None:
-    (finding,) = found(product(us=40, device_ns=80 * US, place=HERE, calls=3))
-    assert finding.saving is not None
-    assert (finding.saving.low_ns, finding.saving.likely_ns, finding.saving.high_ns) == (
-        14 * US,
-        35 * US,
-        70 * US,
-    )
-    assert finding.place == HERE
-    assert finding.confidence == "likely"
-    assert finding.evidence["products"] == 3.0
-    assert finding.title == (
-        "Matrix products in float32 take 80 µs per step beside the tensor cores of GPU"
-    )
-
-
-def test_odd_sides_of_narrow_products_are_told_with_what_is_known() -> None:
-    odd = product(us=400, dtype="bfloat16", signature="bf16[512,63] x bf16[63,1001]", place=HERE)
-    (finding,) = found(odd)
-    assert finding.saving is not None
-    assert (finding.saving.low_ns, finding.saving.likely_ns, finding.saving.high_ns) == (
-        0,
-        2_500,
-        12_500,
-    )
-    assert finding.evidence["sides"] == "63, 1001"
-    assert finding.confidence == "low"
+def test_kernels_that_are_named_after_other_units_are_told() -> None:
+    (finding,) = tensor_cores_unused(traced("turing_hgemm_128x64_nn", small(10))).findings
+    assert finding.title == "Kernels of products take 10 µs per step beside the tensor cores of GPU"
+    assert saved(finding) == (0, 1_750, 8_750)
+    assert finding.evidence["first_op"] == "aten::mm"

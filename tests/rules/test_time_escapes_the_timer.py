@@ -12,9 +12,7 @@ from perfkit.rules.time_escapes_the_timer import time_escapes_the_timer
 from tests.draw import draw, item
 from tests.seeded import at, seeded
 
-FILE = seeded(
-    "/home/ada/timed.py",
-    """
+SOURCE = """
     def run(model, x):
         start = time.time()
         y = model(x)
@@ -26,8 +24,9 @@ FILE = seeded(
         out = model(x)
         torch.cuda.synchronize()
         print(time.time() - start)
-    """,
-)
+    """
+FILE = seeded("/home/ada/timed.py", SOURCE)
+RUNNER = seeded("/venv/lib/site-packages/runner/timed.py", SOURCE)
 
 
 def _costed(line: str, device: str = "pretend-cuda") -> Run:
@@ -43,6 +42,15 @@ def test_it_does_not_apply_on_a_cpu_or_where_no_line_is_known() -> None:
     for run in (_costed("y = model", device="cpu"), draw("step  dddd", device="cuda")):
         with pytest.raises(NotApplicable):
             time_escapes_the_timer(run)
+
+
+def test_silent_where_the_timer_is_an_installed_packages() -> None:
+    inside = OpCost("aten::exp", "", 1, place=at(RUNNER, "y = model"))
+    started = item(stack=(at(FILE, "z = x.exp"), at(RUNNER, "y = model")))
+    run = draw("step  dddd", costs=(inside,), costed_steps=1, device="pretend-cuda")
+    with pytest.raises(NotApplicable):
+        time_escapes_the_timer(run)
+    assert _found(draw("step  dddd\nsync  i...", i=started, device="cuda")) == ()
 
 
 def test_silent_where_nothing_is_sent_to_the_device_between() -> None:
