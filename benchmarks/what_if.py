@@ -33,7 +33,8 @@ marks on at least three steps after warm-up, and the first form.
 
 The time of a step is that of `perfkit.analysis.dependency_graph`: from the first step's start to the
 end of the last thing launched, over the number of steps. error is (predicted - after) / before, so
-that it does not blow up where little was left; `within` says whether the truth lay in the range.
+that it does not blow up where little was left; `within` says whether the truth lay in the range,
+which counts the noise of the recorded steps in.
 `at resolution`: outside of it, but by no more than the three fastest runs of one program differ or, at
 least, may differ: 1 % of before. `disturbed` is how much longer the median run took than the fastest:
 large on a busy machine, where errors mean less.
@@ -70,6 +71,7 @@ GPU, SOFTWARE, SIMULATED = DEVICES = ("GPU", "software device", "simulated")
 class Row:
     """One pair: times per step in ns; `device` is one of DEVICES.
 
+    `noise_ns`: part of the range, see `perfkit.analysis.step_noise`; None where unknown.
     `resolution`, `disturbance`: how much longer than the fastest run of a program its third fastest
     and its median took, the larger of before and after, as ratios; None where unknown.
     """
@@ -84,6 +86,7 @@ class Row:
     calibration_error: float
     resolution: float | None = None
     disturbance: float | None = None
+    noise_ns: int | None = None
 
     @property
     def error(self) -> float:
@@ -91,7 +94,15 @@ class Row:
 
     @property
     def within(self) -> bool:
-        return self.low_ns <= self.after_ns <= self.high_ns
+        """In the range; where nothing was to be saved, no further from before than noise."""
+        nothing = self.low_ns == self.before_ns
+        slack = (self.noise_ns or 0) if nothing else 0
+        return self.low_ns - slack <= self.after_ns <= self.high_ns + slack
+
+    @property
+    def width(self) -> float:
+        """Of the range, as a share of the old step time."""
+        return (self.high_ns - self.low_ns) / self.before_ns
 
     @property
     def within_resolution(self) -> bool:
@@ -169,6 +180,7 @@ def predict(folder: Path, name: str) -> Row:
         calibration_error=found.calibration_error,
         resolution=about.get("resolution"),
         disturbance=about.get("disturbance"),
+        noise_ns=found.noise_ns,
     )
 
 
