@@ -9,7 +9,7 @@ from perfkit.model.diagnosis import Diagnosis
 from perfkit.report.blocks import Block
 
 ROOM = "perfkit.report.sections"
-_OF_ALL_RANKS = ("verdict", "ranks", "other-findings", "coverage", "run")
+_OF_ALL_RANKS = ("verdict", "ranks", "other-findings", "coverage", "outcomes", "not-checked", "run")
 
 
 def blocks(diagnosis: Diagnosis) -> list[Block]:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.report import _sections
 from perfkit.report._text import visible
-from perfkit.report.blocks import Block, Card, Cell, Facts, Figure, Grid, Head, Hero, Part, Text
+from perfkit.report.blocks import (
+    Block,
+    Card,
+    Cell,
+    Code,
+    Facts,
+    Figure,
+    Grid,
+    Head,
+    Hero,
+    Outcomes,
+    Part,
+    Switch,
+    Text,
+)
 
 # An underscore inside a word is no markup; parentheses are none once brackets are escaped.
 _SPECIAL = re.compile(r"([\\`*\[\]#!|~@$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
@@ -16,8 +31,13 @@ _URL = re.compile(r"(?i)(https?|ftp|www)([:.])")
 
 def render(diagnosis: Diagnosis) -> str:
     """The whole report as GitHub-flavoured Markdown."""
-    parts = [f"# perfkit: {_plain(diagnosis.run)}"]
-    for block in _sections.blocks(diagnosis):
+    return page(_sections.blocks(diagnosis), diagnosis.run)
+
+
+def page(blocks: Iterable[Block], title: str) -> str:
+    """Blocks as one Markdown text."""
+    parts = [f"# perfkit: {_plain(title)}"]
+    for block in blocks:
         parts += _block(block)
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -40,8 +60,40 @@ def _part(part: Part) -> str:
         return _card(part)
     if isinstance(part, Facts):
         return "\n".join(f"- {_plain(name)}: {_code(value)}" for name, value in part.pairs)
+    if isinstance(part, Outcomes):
+        return _outcomes(part)
+    if isinstance(part, Code):
+        return _source(part)
+    if isinstance(part, Switch):
+        return "\n\n".join(_part(each) for each in part.views[0].parts)
     assert isinstance(part, Figure)
     return ""  # its numbers stand in the table below it
+
+
+def _outcomes(part: Outcomes) -> str:
+    """Rules with their reasons; of those that found nothing to say, the names."""
+    rows = []
+    for state, words, count in part.counts:
+        if state in ("clear", "not-applicable"):
+            names = ", ".join(_code(check.rule) for check in part.of(state))
+            rows += [f"- {count} {_plain(words)}: {names}"] if count else []
+            continue
+        rows += [
+            f"- {_plain(words)}: {_code(check.rule)} {_plain(check.reason)}"
+            for check in part.of(state)
+        ]
+    return "\n".join(rows)
+
+
+def _source(part: Code) -> str:
+    """The lines that cost something; their neighbours are on the page."""
+    rows = []
+    for _, lines in part.stretches:
+        for line in (each for each in lines if each.heat is not None):
+            told = zip(part.heads, line.cells, strict=True)
+            cost = ", ".join(f"{value} {head}" for head, value in told if value != "–")
+            rows.append(f"- line {line.number}: {_code(line.text.strip())} ({_plain(cost)})")
+    return "\n".join([f"{_code(part.title)}:", "", *rows])
 
 
 def _hero(hero: Hero) -> str:
@@ -49,6 +101,7 @@ def _hero(hero: Hero) -> str:
         f"**{_plain(hero.what)}**",
         f"Why: {_plain(hero.why)}",
         f"Next: {_plain(hero.next)}",
+        *(f"{_plain(one.label)}: {_code(one.text)}" for one in hero.commands),
     ]
     return "\n\n".join(lines)
 
@@ -58,13 +111,14 @@ def _grid(grid: Grid) -> str:
         "| " + " | ".join(_plain(head.title) for head in grid.heads) + " |",
         "| " + " | ".join("---:" if h.kind == "number" else "---" for h in grid.heads) + " |",
     ]
-    for row in grid.rows:
+    for row in grid.shown:
         cells = (_cell(cell, head) for cell, head in zip(row, grid.heads, strict=True))
         rows.append("| " + " | ".join(cells) + " |")
     text = "\n".join(rows)
     if grid.folded:
         text = f"{_plain(grid.folded)}:\n\n{text}"
-    return f"{text}\n\n{grid.more} more {grid.more_in}." if grid.more else text
+    more = grid.more + len(grid.hidden)
+    return f"{text}\n\n{more} more {grid.more_in}." if more else text
 
 
 def _cell(cell: Cell, head: Head) -> str:
@@ -91,6 +145,8 @@ def _card(card: Card) -> str:
         parts.append(_fence(visible(card.code)))
     if card.fix:
         parts.append(f"**Instead:** {_plain(card.fix)}")
+    if card.help and card.help.diff:
+        parts.append("\n".join(f"- {_plain(c.label)}: {_code(c.text)}" for c in card.help.commands))
     facts = [f"- {_plain(name)}: {_plain(value)}" for name, value in card.facts]
     chips = ", ".join(_code(chip) for chip in card.chips)
     parts.append("\n".join([*facts, f"- {chips}"] if chips else facts))

@@ -11,6 +11,7 @@ from rich.text import Text
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.report import _words
 from perfkit.report._findings import Ranked, is_part, ranked
+from perfkit.report._remedies import next_commands
 from perfkit.report._text import visible
 
 _SITES = 5
@@ -30,6 +31,10 @@ def render(diagnosis: Diagnosis, console: Console, page: Path | None = None) -> 
     top = [_head(diagnosis, width)]
     top += _wrapped(visible(verdict.what, _SENTENCE), width, "bold")
     top += [Text(), *_labelled("Why", verdict.why, width), *_labelled("Next", verdict.next, width)]
+    found = [item for item in ranked(diagnosis) if not is_part(item.finding)]
+    commands = next_commands(found, diagnosis)
+    # whole, however long: a command that was cut or wrapped cannot be copied
+    top += [Text(" " * _LABEL).append(visible(one.text), "cyan") for one in commands]
     bottom = [Text(), *_labelled("Stands on", _words.coverage_line(diagnosis), width, 3)]
     joint = diagnosis.facts.get("all findings together")
     if joint:
@@ -43,8 +48,8 @@ def render(diagnosis: Diagnosis, console: Console, page: Path | None = None) -> 
         bottom += _labelled("Caveats", names, width, 1)
     if page is not None:
         bottom += [Text(f"{'Report':<{_LABEL}}", "dim").append(visible(str(page)), "not dim cyan")]
-    found = [item for item in ranked(diagnosis) if not is_part(item.finding)]
-    room = _HEIGHT - len(top) - len(bottom)
+    wrapped = sum((len(line) - 1) // width for line in top if len(line))
+    room = _HEIGHT - len(top) - len(bottom) - wrapped
     for line in [*top, *(_sites(found, diagnosis, width, room) if found else ()), *bottom]:
         console.print(line, soft_wrap=True)
 

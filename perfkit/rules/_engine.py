@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
 
 from perfkit.base import plugins
 from perfkit.base.errors import NotApplicable, NotObservable
@@ -30,7 +29,7 @@ Rule = Callable[[Run], Looked]
 
 def rules() -> dict[str, Rule]:
     """Every rule by its id as JSON spells it: `host-wait-in-step`."""
-    return {_id(name): _rule(module) for name, module in plugins.modules(ROOM).items()}
+    return {_id(name): getattr(module, name) for name, module in plugins.modules(ROOM).items()}
 
 
 def outcomes(run: Run, judge: Callable[[str, Rule, Run], Outcome]) -> tuple[Outcome, ...]:
@@ -56,12 +55,6 @@ def safe_outcome(rule_id: str, rule: Rule, run: Run) -> Outcome:
         return outcome(rule_id, rule, run)
     except Exception as crash:  # noqa: BLE001 - here alone a bug becomes an outcome
         return Outcome(rule_id, "error", f"this rule crashed: {type(crash).__name__}: {crash}")
-
-
-def _rule(module: ModuleType) -> Rule:
-    name = module.__name__.rsplit(".", 1)[-1]
-    function: Rule = getattr(module, name)
-    return function
 
 
 def _id(name: str) -> str:

@@ -13,7 +13,8 @@ Why it hurts
 How the saving is estimated
     As launch_bound_step does, 25, 50 and 90 % of the launches' time beyond the device's floor. The
     saving stands here; launch_bound_step then lists the same step as part of this finding, without
-    one of its own, so that no launch is counted twice.
+    one of its own, so that no launch is counted twice. Where no GPU was measured the finding is
+    informative and has no saving, for the reason that launch_bound_step gives.
 
 When not to act
     When shapes will change in longer runs than this one (pad to a few sizes first), when a branch or

@@ -13,10 +13,13 @@ Why it hurts
 
 How the saving is estimated
     A CUDA graph replays a whole step with one launch, compiling leaves out those of fused operators:
-    25, 50 and 90 % of the launches' time beyond the device's own floor. It overlaps with
-    python_bound_step, which looks at the same launches without knowing the floor; do not add them.
-    Where the step also waits for the device, low is nothing: a graph cannot hold a wait. Where
-    nothing keeps the step from being captured, cuda_graph_candidate has the saving.
+    25, 50 and 90 % of the launches' time beyond the device's own floor. The same launches are not
+    counted twice: python_bound_step is then part of this finding, and where nothing keeps the step from
+    being captured, cuda_graph_candidate has the saving. Where the step also waits for the device, low
+    is nothing: a graph cannot hold a wait. Where no GPU was measured there is no saving, and the finding
+    is informative: how often the step launches was counted, but how much a launch does depends on the
+    sizes, and programs are run small where there is no GPU. Small models on an H200 are all bound by
+    their launches; whether yours is at its real size, only its real size shows.
 
 When not to act
     When shapes change from step to step and cannot be padded, or when the batch can simply be made
@@ -126,7 +129,7 @@ def _finding(floor: StepFloor) -> Finding:
             "device": floor.peaks.device,
             "step": "measured" if observed.step_ns is not None else "predicted",
         },
-        saving=_saving(floor, waits),
+        saving=_saving(floor, waits) if observed.step_ns is not None else None,
         fix=fix,
         confidence="likely" if observed.step_ns is not None else "low",
     )

@@ -82,9 +82,7 @@ def _told(way: Way) -> str:
     if way.rate is None:
         return f"{way.copies} copies {_WAY[way.direction]}{memory} of unknown size"
     if way.nbytes < _SMALL * way.copies:
-        return (
-            f"{units.nbytes(way.nbytes)} {_WAY[way.direction]}{memory} in {_small(way.copies)}"
-        )
+        return f"{units.nbytes(way.nbytes)} {_WAY[way.direction]}{memory} in {_small(way.copies)}"
     return f"{units.nbytes(way.nbytes)} {_WAY[way.direction]}{memory} at {_gb(way.rate)}"
 
 

@@ -15,8 +15,11 @@ Why it hurts
 How the saving is estimated
     Launches per step times 5, 7 and 10 µs is the floor of an eager step. Batching or compiling
     usually removes between a quarter and nine tenths of the launches: that share of the floor is
-    the range, and where a trace shows how long the device idles, no more than that. It overlaps
-    with what `host_wait_in_step` reports for the same loop; do not add them.
+    the range, and where a trace shows how long the device idles, no more than that. Where
+    `launch_bound_step` speaks, which knows the operators' floor as well, it counts the launches. Without
+    a GPU there is no saving: launches were counted, but what they do depends on sizes, and programs are
+    run small where there is no GPU. It overlaps with what `host_wait_in_step` reports for the same loop;
+    do not add them.
 
 When not to act
     When the step is already compiled or replayed as a CUDA graph, when it runs rarely, or when the
@@ -25,14 +28,19 @@ When not to act
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from perfkit.analysis.launches import LaunchLoad, launch_load
 from perfkit.analysis.operators import most_called
 from perfkit.analysis.trace_reading import trace_reading
 from perfkit.base import units
+from perfkit.base.errors import NotApplicable, NotObservable
 from perfkit.model.diagnosis import Finding, Saving
 from perfkit.model.events import Events
 from perfkit.model.run import Run
+from perfkit.rules._claims import PART_OF
 from perfkit.rules._engine import Looked
+from perfkit.rules.launch_bound_step import launch_bound
 
 _SHARE_ON_CUDA = 0.5
 _BUSY = 0.9
@@ -84,6 +92,7 @@ def _finding(load: LaunchLoad, run: Run, idle: float | None) -> Finding:
     low, _, high = load.floor_ns
     floor = f"{units.ns(low)} to {units.ns(high)}"
     called = most_called(run)
+    owner = _owner(run)
     return Finding(
         title=f"A step launches {count} small operators: {floor} of launching on CUDA",
         evidence={
@@ -95,16 +104,25 @@ def _finding(load: LaunchLoad, run: Run, idle: float | None) -> Finding:
             "most_called": f"{called[0]}, {units.count(round(called[1], 1))} per step"
             if called
             else None,
+            **({PART_OF: owner} if owner else {}),
         },
-        saving=_saving(load, run, idle),
+        saving=None if owner or run.device != "cuda" else _saving(load, run, idle),
         fix=FIX,
         confidence="likely" if run.device == "cuda" else "low",
     )
 
 
+def _owner(run: Run) -> str | None:
+    """The rule that counts the same launches."""
+    with suppress(NotApplicable, NotObservable):
+        if launch_bound(run) is not None:
+            return "launch-bound-step"
+    return None
+
+
 def _saving(load: LaunchLoad, run: Run, idle: float | None) -> Saving:
     parts = zip(load.floor_ns, _REMOVABLE, strict=True)
-    limit = load.step_ns if run.device == "cuda" else load.floor_ns[2]
+    limit = load.step_ns
     method = "estimated from launches at 5, 7 and 10 µs, of which 25, 50 and 90 % go"
     if idle is not None:
         limit = min(limit, round(idle * load.step_ns))

@@ -117,6 +117,6 @@ def test_hundreds_of_ranks_stay_readable(tmp_path):
     many = with_ranks(BASE, ranks(replace(report, rank=rank) for rank in range(300)))
     block = section(many)
     assert block is not None
-    assert len(grids(block)[-1].rows) <= 100
+    assert len(grids(block)[-1].shown) <= 100
     figure = next(part for part in block.parts if isinstance(part, Figure))
     assert len(figure.spec["data"][0]["y"]) <= 64

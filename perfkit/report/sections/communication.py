@@ -5,9 +5,9 @@ from __future__ import annotations
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.table import Cell as Value
 from perfkit.report import _words
-from perfkit.report.blocks import Block, Cell, Grid, Head, capped
+from perfkit.report.blocks import Block, Cell, Grid, Head
 
-ORDER = 48
+ORDER = 66
 _ROWS = 12
 
 
@@ -24,12 +24,11 @@ def section(diagnosis: Diagnosis) -> Block | None:
         Head("Exposed", "number"),
         Head("Shortest", "number"),
     )
-    rows, more = capped([_row(row) for row in table.records()], _ROWS)
     lead = (
         "Over the whole recording. Exposed is the time in which nothing computed. A collective lasts "
         "until its last rank has come, so the shortest is nearest to its transfer."
     )
-    grid = Grid(heads, rows, more)
+    grid = Grid(heads, tuple(_row(row) for row in table.records()), first=_ROWS)
     return Block("communication", "Collectives of this rank", (grid,), lead, "Collectives")
 
 

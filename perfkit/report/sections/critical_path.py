@@ -10,7 +10,7 @@ from perfkit.model.table import Cell as Value
 from perfkit.model.table import Table
 from perfkit.report import _words
 from perfkit.report._text import short_names
-from perfkit.report.blocks import Block, Cell, Facts, Figure, Grid, Head, Part, capped
+from perfkit.report.blocks import Block, Cell, Facts, Figure, Grid, Head, Part
 from perfkit.report.sections._kernel_names import plain_name
 
 ORDER = 43
@@ -158,8 +158,7 @@ def _segments(table: Table) -> Grid:
         )
         for row in records
     ]
-    rows, more = capped(cells, _ROWS)
-    return Grid(heads, rows, more)
+    return Grid(heads, tuple(cells), first=_ROWS)
 
 
 def _named(name: str) -> Cell:

@@ -7,7 +7,7 @@ from perfkit.model.table import Cell as Value
 from perfkit.model.table import Table
 from perfkit.report import _words
 from perfkit.report._text import short_names
-from perfkit.report.blocks import Block, Cell, Grid, Head, Part, Text, capped
+from perfkit.report.blocks import Block, Cell, Grid, Head, Part, Text
 from perfkit.report.sections._parts import CAUSES
 
 ORDER = 44
@@ -50,8 +50,7 @@ def _causes(table: Table) -> Grid:
         )
         for row in records
     ]
-    rows, more = capped(cells, 4 * _ROWS)
-    return Grid(heads, rows, more)
+    return Grid(heads, tuple(cells), first=4 * _ROWS)
 
 
 def _edges(table: Table) -> Grid:
@@ -78,8 +77,7 @@ def _edges(table: Table) -> Grid:
         )
         for row in records
     ]
-    rows, more = capped(cells, _ROWS)
-    return Grid(heads, rows, more)
+    return Grid(heads, tuple(cells), first=_ROWS)
 
 
 def _line(row: dict[str, Value], names: dict[str, str]) -> Cell:

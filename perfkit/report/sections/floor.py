@@ -10,7 +10,7 @@ from perfkit.model.table import Cell as Value
 from perfkit.report import _words
 from perfkit.report.blocks import Block, Cell, Figure, Grid, Head, Part
 
-ORDER = 36
+ORDER = 45
 
 _PARTS = (
     ("compute_ns", "arithmetic", "--c1"),

@@ -12,7 +12,7 @@ from perfkit.model.table import Table
 from perfkit.report import _words
 from perfkit.report.blocks import Block, Cell, Grid, Head, capped
 
-ORDER = 47
+ORDER = 60
 _ROWS = 30
 _INDENT = 2 * "\N{EM SPACE}"
 _NUMBER = re.compile(r"_\d+$")
@@ -63,7 +63,7 @@ def section(diagnosis: Diagnosis) -> Block | None:
         "Device time per step by the innermost module around each launch; modules of one class at one "
         "place are one row. Shares are of the summed time of all device work, overlap included."
     )
-    grid = Grid(heads, rows, len(groups) - len(kept))
+    grid = Grid(heads, rows, len(groups) - len(kept), fixed=True)
     return Block("modules", "Kernels by module", (grid,), lead, "Modules")
 
 

@@ -9,9 +9,9 @@ from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.table import Cell as Value
 from perfkit.model.table import Table
 from perfkit.report import _words
-from perfkit.report.blocks import Block, Cell, Facts, Figure, Grid, Head, Part, capped
+from perfkit.report.blocks import Block, Cell, Facts, Figure, Grid, Head, Part
 
-ORDER = 46
+ORDER = 57
 _ROWS = 15
 _NAME = 72
 _ANONYMOUS = "(anonymous namespace)::"
@@ -113,8 +113,7 @@ def _kernels(table: Table) -> Grid:
         )
         for row in table.records()
     ]
-    rows, more = capped(cells, _ROWS)
-    return Grid(heads, rows, more)
+    return Grid(heads, tuple(cells), first=_ROWS)
 
 
 def _ops(table: Table) -> Grid:
@@ -133,8 +132,7 @@ def _ops(table: Table) -> Grid:
         )
         for row in table.records()
     ]
-    rows, more = capped(cells, _ROWS)
-    return Grid(heads, rows, more)
+    return Grid(heads, tuple(cells), first=_ROWS)
 
 
 def _named(name: str) -> Cell:

@@ -12,7 +12,7 @@ from perfkit.report import _words
 from perfkit.report._text import short_names
 from perfkit.report.blocks import Block, Cell, Figure, Grid, Head, Part, capped
 
-ORDER = 49
+ORDER = 62
 _ROWS = 20
 _COLOURS = ("--c1", "--c2", "--c3", "--c4")
 _TICKS = 5

@@ -5,9 +5,9 @@ from __future__ import annotations
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.table import Cell as Value
 from perfkit.report import _words
-from perfkit.report.blocks import Block, Cell, Grid, Head, Part, capped
+from perfkit.report.blocks import Block, Cell, Grid, Head, Part
 
-ORDER = 50
+ORDER = 58
 _ROWS = 12
 _SIDES = {"host": "On the host", "device": "On the device"}
 
@@ -35,8 +35,7 @@ def _grid(records: list[dict[str, Value]], side: str) -> Grid:
         Head("With children", "number"),
         Head("Share", "number"),
     )
-    rows, more = capped([_row(row) for row in records], _ROWS)
-    return Grid(heads, rows, more)
+    return Grid(heads, tuple(_row(row) for row in records), first=_ROWS)
 
 
 def _row(row: dict[str, Value]) -> tuple[Cell, ...]:

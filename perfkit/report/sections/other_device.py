@@ -7,7 +7,7 @@ from perfkit.model.table import Cell as Value
 from perfkit.report import _words
 from perfkit.report.blocks import Block, Cell, Grid, Head
 
-ORDER = 37
+ORDER = 47
 
 
 def section(diagnosis: Diagnosis) -> Block | None:
@@ -27,7 +27,7 @@ def section(diagnosis: Diagnosis) -> Block | None:
         "At best host and device overlap wholly and nothing waits; likely is the longer of the two with "
         "the waits; at worst all three come one after another."
     )
-    grid = Grid(heads, tuple(_row(row) for row in table.records()))
+    grid = Grid(heads, tuple(_row(row) for row in table.records()), fixed=True)
     return Block("other-device", "On another device", (grid,), lead, "Elsewhere")
 
 

@@ -6,10 +6,10 @@ from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.table import Cell as Value
 from perfkit.model.table import Table
 from perfkit.report import _words
-from perfkit.report.blocks import Block, Cell, Figure, Grid, Head, Part, capped
+from perfkit.report.blocks import Block, Cell, Figure, Grid, Head, Part
 from perfkit.report.sections._rank_bars import rank_bars
 
-ORDER = 15
+ORDER = 65
 _ROWS = 12
 _RANKS = 64
 _UNEVEN = 1.1
@@ -74,8 +74,7 @@ def _late(table: Table, steps: int) -> Grid:
         )
         for row in records
     ]
-    shown, more = capped(rows, _ROWS)
-    return Grid(heads, shown, more)
+    return Grid(heads, tuple(rows), first=_ROWS)
 
 
 def _collectives(table: Table) -> Grid:
@@ -88,8 +87,7 @@ def _collectives(table: Table) -> Grid:
         Head("Late by", "number"),
     )
     records = sorted(table.records(), key=lambda row: -_number(row["mean_wait_ns"]))
-    shown, more = capped([_collective(row) for row in records], _ROWS)
-    return Grid(heads, shown, more)
+    return Grid(heads, tuple(_collective(row) for row in records), first=_ROWS)
 
 
 def _collective(row: dict[str, Value]) -> tuple[Cell, ...]:
@@ -127,8 +125,7 @@ def _clocks(table: Table) -> Grid:
         )
         for row in table.records()
     ]
-    shown, more = capped(rows, _RANKS)
-    return Grid(heads, shown, more, folded="Ranks and their clocks")
+    return Grid(heads, tuple(rows), first=_RANKS, folded="Ranks and their clocks")
 
 
 def _steps(ranks: Table) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.report import _words
-from perfkit.report.blocks import Block, Cell, Grid, Head, capped
+from perfkit.report.blocks import Block, Cell, Grid, Head
 
-ORDER = 60
+ORDER = 59
 _ROWS = 40
 
 
@@ -32,5 +32,4 @@ def section(diagnosis: Diagnosis) -> Block | None:
         )
         for row in table.records()
     ]
-    rows, more = capped(cells, _ROWS)
-    return Block("regions", "Regions", (Grid(heads, rows, more),))
+    return Block("regions", "Regions", (Grid(heads, tuple(cells), first=_ROWS),))

@@ -7,7 +7,7 @@ from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.table import Cell as Value
 from perfkit.report import _words
 from perfkit.report._text import short_names
-from perfkit.report.blocks import Block, Cell, Grid, Head, Part, capped
+from perfkit.report.blocks import Block, Cell, Grid, Head, Part
 from perfkit.report.sections._roofline_figures import (
     Row,
     line_of,
@@ -19,7 +19,7 @@ from perfkit.report.sections._roofline_figures import (
 )
 from perfkit.report.sections.floor import percent
 
-ORDER = 45
+ORDER = 55
 _ROWS = 15
 _GROUPS = 12
 _FILLED = (
@@ -83,8 +83,7 @@ def _operators(rows: list[Row], names: dict[str, str]) -> Grid:
         Head("Floor", "number"),
         Head("Of its floor", "number"),
     )
-    shown, more = capped([_operator(row, names) for row in rows], _ROWS)
-    return Grid(heads, shown, more)
+    return Grid(heads, tuple(_operator(row, names) for row in rows), first=_ROWS)
 
 
 def _operator(row: Row, names: dict[str, str]) -> tuple[Cell, ...]:
@@ -153,8 +152,7 @@ def _group_grid(records: list[Row], title: str) -> Grid:
         )
         for row in records
     ]
-    rows, more = capped(cells, _GROUPS)
-    return Grid(heads, rows, more, folded=f"{title}, the largest floors first")
+    return Grid(heads, tuple(cells), first=_GROUPS, folded=f"{title}, the largest floors first")
 
 
 def _unknown(diagnosis: Diagnosis) -> list[Part]:
@@ -172,8 +170,7 @@ def _unknown(diagnosis: Diagnosis) -> list[Part]:
         )
         for row in table.records()
     ]
-    rows, more = capped(cells, _GROUPS)
-    return [Grid(heads, rows, more)]
+    return [Grid(heads, tuple(cells), first=_GROUPS)]
 
 
 def flops(value: Value) -> str:

@@ -12,4 +12,6 @@ _PAIRS = 60
 def section(diagnosis: Diagnosis) -> Block:
     """Every recorded fact."""
     pairs = (("run", diagnosis.run), *diagnosis.facts.items())
-    return Block("run", "The run", (Facts(tuple(pairs[:_PAIRS])),))
+    return Block(
+        "run", "The run and its environment", (Facts(tuple(pairs[:_PAIRS])),), short="The run"
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.report import _words
 from perfkit.report._text import short_names
-from perfkit.report.blocks import Block, Cell, Grid, Head, capped
+from perfkit.report.blocks import Block, Cell, Grid, Head
 
-ORDER = 65
+ORDER = 38
 _ROWS = 30
 
 
@@ -38,6 +38,11 @@ def section(diagnosis: Diagnosis) -> Block | None:
                 Cell(_words.size(row["nbytes"])),
             )
         )
-    rows, more = capped(cells, _ROWS)
     lead = "Paid once, before the measurement: whole counts, not per step."
-    return Block("set-up", "During set-up and warm-up", (Grid(heads, rows, more),), lead, "Set-up")
+    return Block(
+        "set-up",
+        "During set-up and warm-up",
+        (Grid(heads, tuple(cells), first=_ROWS),),
+        lead,
+        "Set-up",
+    )

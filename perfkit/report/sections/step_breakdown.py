@@ -8,8 +8,8 @@ from statistics import mean
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.table import Table
 from perfkit.report import _words
-from perfkit.report.blocks import Block, Cell, Figure, Grid, Head, Part
-from perfkit.report.sections._parts import DEVICE, HOST, parts_figure
+from perfkit.report.blocks import Block, Cell, Grid, Head, Part
+from perfkit.report.sections._parts import DEVICE, HOST
 
 ORDER = 42
 
@@ -20,8 +20,8 @@ def section(diagnosis: Diagnosis) -> Block | None:
     if table is None or not table.rows:
         return None
     sides = _mean(table)
-    parts: list[Part] = [Figure("chart-parts", *parts_figure(sides))]
-    parts += [_grid(side, of) for side, of in sorted(sides.items(), key=lambda s: s[0] == "host")]
+    ordered = sorted(sides.items(), key=lambda s: s[0] == "host")
+    parts: list[Part] = [_grid(side, of) for side, of in ordered]
     lead = (
         "Mean over the steps. On each side every moment counts once, so the parts sum to the step; "
         "exposed is what no compute hides."

@@ -6,9 +6,9 @@ from perfkit.model.diagnosis import Diagnosis
 from perfkit.model.table import Cell as Value
 from perfkit.report import _words
 from perfkit.report._text import short_names
-from perfkit.report.blocks import Block, Cell, Grid, Head, Text, capped
+from perfkit.report.blocks import Block, Cell, Grid, Head, Text
 
-ORDER = 25
+ORDER = 37
 _ROWS = 40
 
 
@@ -35,13 +35,18 @@ def section(diagnosis: Diagnosis) -> Block | None:
     idle = diagnosis.tables.get("device_idle")
     devices = {row["device"] for row in idle.records()} if idle else set()
     several = len({*devices, *(row.get("device") for row in records)}) > 1
-    rows, more = capped([_row(row, names, several) for row in records], _ROWS)
     lead = (
         "Over the whole trace. Queue drain: the host waited for a busy device, nearly free. Bubble: "
         "the device ran dry because of the wait. CPU-bound: the device was idle before the wait "
         "began, so the host is late for another reason."
     )
-    return Block("waits", title, (Grid(heads, rows, more),), lead, "Wait costs")
+    return Block(
+        "waits",
+        title,
+        (Grid(heads, tuple(_row(row, names, several) for row in records), first=_ROWS),),
+        lead,
+        "Wait costs",
+    )
 
 
 def _row(row: dict[str, Value], names: dict[str, str], several: bool) -> tuple[Cell, ...]:

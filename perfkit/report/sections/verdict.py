@@ -6,6 +6,7 @@ from perfkit.base import units
 from perfkit.model.diagnosis import Diagnosis, Finding
 from perfkit.report import _words
 from perfkit.report._findings import Ranked, is_part, ranked
+from perfkit.report._remedies import next_commands
 from perfkit.report.blocks import Block, Cell, Grid, Head, Hero, Text, Tile, capped
 from perfkit.report.sections._rank_tiles import rank_tiles
 
@@ -16,8 +17,9 @@ _SITES = 5
 def section(diagnosis: Diagnosis) -> Block:
     """The verdict, its numbers, the worst lines and what all of it stands on."""
     verdict = diagnosis.verdict
-    hero = Hero(verdict.what, verdict.why, verdict.next, _tiles(diagnosis))
     found = [item for item in ranked(diagnosis) if not is_part(item.finding)]
+    commands = next_commands(found, diagnosis)
+    hero = Hero(verdict.what, verdict.why, verdict.next, _tiles(diagnosis), commands)
     coverage = Text(_words.coverage_line(diagnosis) + ".")
     limit = diagnosis.facts.get("limited by")
     told = (Text(f"Limited by: {limit}."),) if limit else ()

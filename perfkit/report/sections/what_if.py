@@ -12,7 +12,7 @@ from perfkit.report._text import short_names
 from perfkit.report.blocks import Block, Cell, Figure, Grid, Head, Text
 from perfkit.report.sections._kernel_names import plain_name
 
-ORDER = 38
+ORDER = 46
 _TOGETHER = "all findings together"
 
 _EDITS = {
