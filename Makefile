@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench gallery clean
 
 demo: $(VENV)/.installed  ## profile the shipped CTR workload and show the verdict
 	$(BIN)/perfkit profile -m perfkit.workloads.ctr
@@ -17,6 +17,10 @@ lint: $(VENV)/.installed-test  ## the quick half of the house rules
 bench: $(VENV)/.installed-test  ## what the numbers in the README come from
 	$(BIN)/python benchmarks/patterns.py
 	$(BIN)/python benchmarks/overhead.py
+
+gallery: $(VENV)/.installed-test  ## the committed pages of reports/ and the command reference, anew
+	$(BIN)/python -m scripts.gallery
+	$(BIN)/perfkit docs --commands --out docs/commands.md
 
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	scripts/venv $(VENV)

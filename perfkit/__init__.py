@@ -7,6 +7,8 @@ The public surface, loaded on first use:
     perfkit.instrument(name)   a named region: decorator or context manager
     perfkit.guard              no_sync(), max_syncs(n), max_launches(n), max_h2d_bytes(n)
     perfkit.register_cost      what a custom operator costs, from the shapes of its operands
+
+In a notebook, `%load_ext perfkit` brings `%%perfkit` and `%perfkit_line`.
 """
 
 from __future__ import annotations
@@ -37,6 +39,14 @@ def __getattr__(name: str) -> Any:
     if name == "guard":
         return importlib.import_module("perfkit.capture.guard")
     return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext perfkit` calls: the magics `%%perfkit` and `%perfkit_line`."""
+    from perfkit.cli._surface import profile
+    from perfkit.integrations.notebook.magics import load
+
+    load(shell, profile)
 
 
 def __dir__() -> list[str]:

@@ -9,10 +9,12 @@ Workers that cannot keep up hand over a batch as soon as it is made, so the dist
 were waited for is the time in which all of them together make one.
 
 A worker hands over every tensor of a batch by a file of its own in shared memory, which the main process
-opens and maps. That took it 65 to 175 µs per tensor on two cores of a virtual machine, measured with
-torch 2.13 and 1 to 200 tensors of a batch, whatever their size: the most under the sharing strategy
-`file_descriptor`, the least under `file_system`; the worker takes as long again. A machine whose system
-calls are fast takes a fraction. The batch itself costs about as much as another tensor.
+opens and maps. That took its CPU 65 to 220 µs per tensor on two cores of a virtual machine, measured with
+torch 2.13 and 10 to 200 tensors of a batch, whatever their size: the most under the sharing strategy
+`file_descriptor`, the least under `file_system`; the worker takes as long again. The batches of the found
+ranking model, 61 tensors, took it 9 to 12 ms more than making them itself while others kept the cores
+busy. A machine whose system calls are fast takes a fraction, of which no measurement is at hand. The
+batch itself costs about as much as another tensor.
 """
 
 from __future__ import annotations
@@ -30,12 +32,26 @@ from perfkit.base.errors import NotObservable
 from perfkit.model.events import Events, Ints
 from perfkit.model.loaders import LoaderUse, Wait
 from perfkit.model.run import Instrument, Run, Step
+from perfkit.model.table import Column, Table
 
 _WAITED = 0.1
 """Share of the time since the batch before from which a batch counts as waited for."""
-HAND_OVER_NS = (20_000, 70_000, 170_000)
+HAND_OVER_NS = (20_000, 70_000, 250_000)
 """What the main process needs for a tensor from a worker: at best, likely, at worst."""
 _CLOCKS: tuple[Instrument, ...] = ("bare", "light")
+_COLUMNS = (
+    Column("dataset"),
+    Column("batch_size"),
+    Column("num_workers"),
+    Column("pin_memory"),
+    Column("prefetch_factor"),
+    Column("persistent_workers"),
+    Column("batches"),
+    Column("wait_ns", "ns"),
+    Column("tensors"),
+    Column("nbytes", "bytes"),
+    Column("hand_over_ns", "ns"),
+)
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,29 @@ def hand_over(loader: LoaderUse | None) -> tuple[int, int, int] | None:
         return None
     best, likely, worst = (round((loader.tensors + 1) * each) for each in HAND_OVER_NS)
     return best, likely, worst
+
+
+def loaders_table(run: Run) -> Table:
+    """One row per loader that was iterated over, with its median wait and what handing over costs."""
+    rows = []
+    for loader in run.loaders:
+        cost = hand_over(loader)
+        rows.append(
+            (
+                loader.dataset,
+                loader.batch_size,
+                loader.num_workers,
+                loader.pin_memory,
+                loader.prefetch_factor,
+                loader.persistent_workers,
+                loader.batches,
+                round(median(map(_length, loader.waits))) if loader.waits else None,
+                loader.tensors,
+                loader.nbytes,
+                cost[1] if cost is not None else None,
+            )
+        )
+    return Table(_COLUMNS, tuple(rows))
 
 
 def restarts(run: Run) -> tuple[Restarts, ...]:

@@ -2,24 +2,30 @@
 
 Patched while a capture runs, and put back: `DataLoader.__iter__` and the iterators' `__next__`. Only
 the thread that began the capture is listened to: a batch that another thread asks for holds up no step.
+The tensors of the first batches are counted, as each is handed over from a worker on its own.
 """
 
 from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
+from torch import Tensor, strided
 from torch.utils.data import DataLoader, dataloader
 
 from perfkit.model.loaders import MOST, LoaderUse, Wait
 
 _LOADERS = 16
+_COUNTED = 3
+"""Batches whose tensors are counted, of each loader."""
+_MOST_PARTS = 10_000
 _SCHEDULER = Path("/proc/thread-self/schedstat")
 
 
@@ -34,6 +40,17 @@ class _Seen:
     starts: list[Wait] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
     delays: list[int] = field(default_factory=list)
+    counted: int = 0
+    tensors: int = 0
+    nbytes: int = 0
+
+    def count(self, batch: Any) -> None:
+        """Look into one of the first batches."""
+        if self.counted < _COUNTED:
+            sizes = [_size(tensor) for tensor in _tensors(batch)]
+            self.counted += 1
+            self.tensors += len(sizes)
+            self.nbytes += sum(sizes)
 
     def took(self, start: int, end: int, delay: int | None) -> None:
         self.batches += 1
@@ -55,6 +72,8 @@ class _Seen:
             starts=tuple(self.starts),
             waits=tuple(self.waits),
             delays=tuple(self.delays) if whole else (),
+            tensors=self.tensors / self.counted if self.counted else None,
+            nbytes=self.nbytes / self.counted if self.counted else None,
         )
 
 
@@ -113,6 +132,7 @@ class LoaderLog:
             self._busy = False
         end, after = perf_counter_ns(), _delay()
         seen.took(start, end, None if before is None or after is None else after - before)
+        seen.count(found)
         return found
 
 
@@ -142,6 +162,29 @@ def watching_loaders(log: LoaderLog) -> Iterator[None]:
             DataLoader.__iter__ = start
         if dataloader._BaseDataLoaderIter.__next__ is perfkit_next:
             dataloader._BaseDataLoaderIter.__next__ = following
+
+
+def _tensors(batch: Any) -> Iterator[Tensor]:
+    """Tensors of a batch, each once: in tuples, lists, mappings, and attributes of a program's objects."""
+    left: list[Any] = [batch]
+    seen: set[int] = set()
+    while left and len(seen) < _MOST_PARTS:
+        part = left.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, Tensor):
+            yield part
+        elif isinstance(part, Mapping):
+            left.extend(islice(part.values(), _MOST_PARTS))
+        elif isinstance(part, (tuple, list)):
+            left.extend(part[:_MOST_PARTS])
+        else:
+            left.extend(islice(getattr(part, "__dict__", {}).values(), _MOST_PARTS))
+
+
+def _size(tensor: Tensor) -> int:
+    return tensor.nbytes if tensor.layout == strided else 0
 
 
 def _delay() -> int | None:

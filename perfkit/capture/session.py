@@ -128,6 +128,7 @@ class Session:
             self._parts.detectors.off()  # they were on for the set-up
             if self._parts.schedule.current == "deep":
                 self._parts.detectors.on()
+        self.finder.forwards_in_step = 0  # those of a pause would make the next step look odd
         self._open_step(now)
 
     def end(self, now: int) -> None:

@@ -24,7 +24,7 @@ def before_after(
     """Write the comparison of two diagnoses; the exit code says whether the gate held.
 
     Args:
-        style: html, md, json, terminal or sarif; None for the page and the terminal.
+        style: html, md, json, terminal, sarif or github; None for the page and the terminal.
         out: where it goes; without it text goes to stdout and a page to reports/.
 
     Raises:
@@ -38,9 +38,14 @@ def before_after(
     if style is None or style == "html":
         _page(comparison, out or _named(comparison), terminal=style is None)
     elif style == "sarif":
-        from perfkit.cli._sarif import sarif_text
+        from perfkit.cli._sarif import sarif_since_text
 
-        _write(sarif_text(after, comparison), out)
+        _write(sarif_since_text(before, after, comparison), out)
+    elif style == "github":
+        from perfkit.integrations.github import annotated, write_summary
+
+        write_summary(_markdown(comparison))
+        _write(annotated(after), out)
     else:
         _write(_TEXTS[style](comparison), out)
     failures = broken(comparison, asked)

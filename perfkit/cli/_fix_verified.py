@@ -48,7 +48,7 @@ def verified(path: Path, outcome: Outcome, run: Path) -> bool:
             for line in row.lines():
                 click.echo(f"  {line}", err=True)
             same = row.behaviour is not None and row.behaviour.level() != "different"
-            holds = holds and same and bool(row.behaviour and row.behaviour.compared)
+            holds = holds and same and row.proves
     return holds
 
 

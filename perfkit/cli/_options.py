@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+_CODE = re.compile(r'^CODE = "(PK\d+)"', re.MULTILINE)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -48,3 +51,47 @@ def elsewhere_option(command: _Command) -> _Command:
         metavar="DEVICE",
         help="Predict the step on another device: h200, 'a100 pcie 40gb', mi300x (`perfkit peaks --list`).",
     )(command)
+
+
+def named_run(source: Path) -> Path:
+    """A run under profiles/ by its name alone, too."""
+    inside = Path("profiles") / source
+    return inside if not source.exists() and inside.is_dir() else source
+
+
+def run_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Completes the names of the runs under profiles/, and paths where none begins so."""
+    del ctx, param
+    found = sorted(folder.parent.name for folder in Path("profiles").glob("*/*.json"))
+    names = [name for name in dict.fromkeys(found) if name.startswith(incomplete)]
+    return [CompletionItem(name, help="run") for name in names] or [
+        CompletionItem(incomplete, type="file")
+    ]
+
+
+def page_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Completes what `perfkit explain` has a page for: rules, kinds, rewrites, fixes and codes.
+
+    Pages are not read for it, only file names and, of checks, the line with their code.
+    """
+    del ctx, param
+    asked = incomplete.strip().replace("-", "_").lower()
+    root = Path(__file__).resolve().parents[1]
+    found = []
+    for room in ("rules", "catalogue", "rewrites", "fixes", "lint"):
+        for file in sorted((root / room).iterdir()):
+            name = file.stem
+            if name.startswith(("_", ".")) or not (file.is_dir() or file.suffix == ".py"):
+                continue
+            shown = name.replace("_", "-") if room == "rules" else name
+            if room == "lint" and (code := _code(file)).lower().startswith(asked):
+                found.append(CompletionItem(code, help=name.replace("_", " ")))
+            if name.startswith(asked) and (asked or room != "lint"):
+                found.append(CompletionItem(shown, help=room))
+    return sorted(found, key=lambda item: str(item.value))
+
+
+def _code(check: Path) -> str:
+    """`PK101`, as its file says; a dash where it says none."""
+    match = _CODE.search(check.read_text(encoding="utf-8"))
+    return match.group(1) if match else "-"

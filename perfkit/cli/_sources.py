@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perfkit.base.errors import PerfkitError
+from perfkit.cli._options import named_run
 
 _TRACE = re.compile(r".+\.json(\.gz)?$")
 _KINETO = re.compile(r".+\.pt\.trace\.json(\.gz)?$")
@@ -56,8 +57,7 @@ def one_source(source: Path) -> Source:
     Raises:
         PerfkitError: there is none, or more than one trace.
     """
-    if not source.exists() and (Path("profiles") / source).is_dir():
-        source = Path("profiles") / source
+    source = named_run(source)
     if source.is_file():
         return Source(None, source)
     if not source.is_dir():

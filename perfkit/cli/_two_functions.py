@@ -50,9 +50,16 @@ class Compared:
         if self.behaviour is None:
             return "not replayable"
         level = self.behaviour.level(strict)
-        if level == "different" or self.behaviour.compared:
+        if level == "different" or self.proves:
             return level
-        return f"{level}, but nothing was returned to compare"
+        if self.behaviour.raised:
+            return f"not compared: both raise {self.behaviour.raised}"
+        return "not compared: nothing was returned"
+
+    @property
+    def proves(self) -> bool:
+        """Whether there were results to compare; a call that fails on both sides has none."""
+        return bool(self.behaviour and self.behaviour.compared and not self.behaviour.raised)
 
     def lines(self) -> list[str]:
         """Everything below the verdict."""

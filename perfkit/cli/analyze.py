@@ -59,6 +59,12 @@ def command(sources: tuple[str, ...], **given: object) -> None:
 
     TRACE is a trace of torch.profiler (.json, .json.gz), a folder of them, a glob or a URL. Several
     traces are read as the ranks of one job.
+
+    \b
+    Examples:
+      perfkit analyze trace.json.gz
+      perfkit analyze 'ranks/*.json.gz' --report ranks.html
+      perfkit analyze trace.json.gz --perfetto overlay.json.gz
     """
     from perfkit.cli._sources import traces
 

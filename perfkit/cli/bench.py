@@ -44,6 +44,11 @@ def command(workload: str, list_options: bool, out: Path, **given: Any) -> None:
 
     Times are wall times on one thread: dispatch is when Python had handed over all work, completed
     when the device had done it. Writes bench-WORKLOAD.html and .json, and appends to ledger.jsonl.
+
+    \b
+    Examples:
+      perfkit bench ctr --options
+      perfkit bench ctr --set users=2 --sweep embedding=found,fused
     """
     from rich.console import Console
 

@@ -46,7 +46,12 @@ def command(ctx: click.Context, /, before: str, after: str, **given: Any) -> Non
     HEAD:file.py:function is the function as it stands in that commit of git. Compared are values,
     gradients, changes of the arguments, dtype, device and strides of the results, and the use of random
     numbers. A method gets the captured module as `self`; a function with a parameter named `state` gets
-    its parameters and buffers. The file is imported, so its top level runs. Exit code 3 when they differ.
+    its parameters and buffers. The file is imported, so its top level runs. Exit code 3 when they differ,
+    or when a call that ran gave nothing to compare, such as an error from both.
+
+    \b
+    Examples:
+      perfkit compare HEAD:model.py:loss model.py:loss --inputs RUN/captured
     """
     from perfkit.base.files import write_text
     from perfkit.cli._two_functions import Asked, compare_files
@@ -69,7 +74,8 @@ def command(ctx: click.Context, /, before: str, after: str, **given: Any) -> Non
             "none of these calls can be replayed, so nothing was compared",
             "capture a function that takes tensors and plain values: --capture-inputs module:function",
         )
-    if any(row.behaviour and row.behaviour.level(given["strict"]) == "different" for row in rows):
+    ran = [row for row in rows if row.behaviour is not None]
+    if any(row.verdict(given["strict"]) == "different" or not row.proves for row in ran):
         ctx.exit(3)
 
 

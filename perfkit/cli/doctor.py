@@ -37,7 +37,13 @@ _STYLES = {
 )
 @click.pass_context
 def command(ctx: click.Context, as_json: bool, strict: bool, out: Path) -> None:
-    """What can be observed on this machine, what cannot, and why."""
+    """What can be observed on this machine, what cannot, and why.
+
+    \b
+    Examples:
+      perfkit doctor
+      perfkit doctor --json
+    """
     from perfkit.capture.doctor import examine, observable
 
     checks = examine(out)

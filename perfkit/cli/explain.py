@@ -7,17 +7,24 @@ from difflib import get_close_matches
 import click
 
 from perfkit.base.errors import PerfkitError
+from perfkit.cli._options import page_names
 from perfkit.remedies.pages import ROOMS, Page, all_pages
 
 _SHORT = 12
 
 
 @click.command()
-@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=page_names)
 def command(name: str | None) -> None:
     """Show the page of a rule, a code such as PK101, a kind of sync, a rewrite, or a fix.
 
     Without a name: the list of all. Nothing is imported to read a page, so torch is not needed.
+
+    \b
+    Examples:
+      perfkit explain
+      perfkit explain host-wait-in-step
+      perfkit explain PK101
     """
     pages = list(all_pages())
     if name is None:

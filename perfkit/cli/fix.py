@@ -31,7 +31,7 @@ _WOULD_CHANGE = 3
     "seen_in",
     metavar="RUN",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="With --unsafe: fill in sizes that this run saw at the line, where they were always the same.",
+    help="Tell the sizes that this run saw at the line, and leave out what does not fit its shapes.",
 )
 @click.option(
     "--verify",
@@ -49,6 +49,12 @@ def command(paths: tuple[Path, ...], listed: bool, page: str | None, **given: An
     Only changes that compute the same, as the text itself proves, unless --unsafe. model.py:100 is one
     place of a file. A comment `# perfkit: allow FIX reason` keeps a line as it is. --verify
     imports the file, so its top level runs; exit code 3 where something differs or cannot be compared.
+
+    \b
+    Examples:
+      perfkit fix train.py
+      perfkit fix src --check
+      perfkit fix model.py:100 --write
     """
     from perfkit.fixes._codemod import chosen
 

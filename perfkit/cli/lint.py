@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perfkit.cli._colour import wanted
+from perfkit.cli._options import page_names
+
 if TYPE_CHECKING:
     from perfkit.lint._run import Result
 
@@ -21,8 +24,13 @@ if TYPE_CHECKING:
     default="text",
     help="For people, machines, code scanning, or GitHub workflow annotations.",
 )
-@click.option("--select", metavar="CODES", help="Only these codes, or what begins so: PK1,PK201.")
-@click.option("--ignore", metavar="CODES", help="Not these codes.")
+@click.option(
+    "--select",
+    metavar="CODES",
+    shell_complete=page_names,
+    help="Only these codes, or what begins so: PK1,PK201.",
+)
+@click.option("--ignore", metavar="CODES", shell_complete=page_names, help="Not these codes.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="File names to leave out.")
 @click.option(
     "--all", "everything", is_flag=True, help="Also what runs once, and what is merely possible."
@@ -49,6 +57,11 @@ def command(
     setup.cfg [perfkit:lint] or pyproject.toml [tool.perfkit.lint] hold select, ignore, exclude
     and hot (names of functions that run in every step). Exit code 3 when anything was found.
     `perfkit explain PK101` shows a check's page.
+
+    \b
+    Examples:
+      perfkit lint src
+      perfkit lint train.py --select PK1 --format github
     """
     from dataclasses import replace
 
@@ -85,12 +98,4 @@ def _print(results: list[Result], style: str) -> None:
     elif style == "github":
         click.echo(github(results), nl=False)
     else:
-        click.echo(text(results, colour=_colour()), nl=False)
-
-
-def _colour() -> bool:
-    """Colour on a terminal that wants it."""
-    import os
-    import sys
-
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        click.echo(text(results, colour=wanted()), nl=False)

@@ -61,6 +61,11 @@ def command(
     Nothing is put into the process. It ends when the process does, or with Ctrl-C; the exit code is the
     command's. On a terminal a table is kept up to date, unless the command writes there too; the run
     goes to profiles/, a page to reports/.
+
+    \b
+    Examples:
+      perfkit monitor -- python train.py
+      perfkit monitor --pid 4242
     """
     from perfkit.capture.watching import ended_in_words, running, started
     from perfkit.io.rundir import reserved, reserved_by_name
@@ -75,8 +80,8 @@ def command(
         sampler, by_itself = _watch(watched, hz, None if quiet else every, on_screen)
         code = watched.exit_code()
         ended = ended_in_words(code, by_itself)
-        run = directory.write(_run(directory.path.name, command, ended, code, sampler))
-        page = None if no_report else report or folder / "reports" / f"{directory.path.name}.html"
+        run = directory.write(_run(directory.name, command, ended, code, sampler))
+        page = None if no_report else report or folder / "reports" / f"{directory.name}.html"
         _conclude(run, page, quiet)
     ctx.exit(code or 0)
 

@@ -32,6 +32,11 @@ def command(device: str, all_sheets: bool, show: str | None, again: bool, as_jso
     bus. They are kept in the user's cache folder per device, driver, torch and number of threads.
 
     --list and --show measure nothing.
+
+    \b
+    Examples:
+      perfkit peaks
+      perfkit peaks --show h200
     """
     if all_sheets and show:
         raise click.UsageError("--list and --show are two questions: ask one")

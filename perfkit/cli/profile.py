@@ -134,6 +134,12 @@ def command(program: tuple[str, ...], **options: Any) -> int:
     The run goes to profiles/, a page to reports/, the verdict to the terminal (stderr). The script's
     output and exit code are its own. Steps are found by themselves: calls of perfkit.step(),
     optimizer.step, DataLoader batches, or the outermost module's forward.
+
+    \b
+    Examples:
+      perfkit profile train.py
+      perfkit profile --steps 30 --stop-after train.py
+      perfkit profile -m package.train
     """
     return profile(program, Options(**options))
 

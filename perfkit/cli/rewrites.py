@@ -24,6 +24,11 @@ def command(rewrite_id: str | None) -> None:
 
     A page says what the rewrite replaces, when it wins and when not, and what to beware of.
     `perfkit verify ID` proves and measures it on this machine.
+
+    \b
+    Examples:
+      perfkit rewrites
+      perfkit rewrites moe_dispatch
     """
     from rich.console import Console
 
@@ -38,7 +43,7 @@ def command(rewrite_id: str | None) -> None:
     click.echo(reflowed(inspect.getdoc(module) or "", console.width))
     show_forms(console, declared)
     function = getattr(module, rewrite_id)
-    click.echo(f"\nfrom perfkit.rewrites.{rewrite_id} import {rewrite_id}\n")
+    click.echo(f"\nfrom {module.__name__} import {rewrite_id}\n")
     click.echo(f"{rewrite_id}({', '.join(_parameters(function))})")
     click.echo(textwrap.indent(inspect.getdoc(function) or "", "    "))
     click.echo(f"\nperfkit verify {rewrite_id}")

@@ -36,7 +36,13 @@ SCHEMA = "perfkit.verify/1"
 )
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @click.option("--backward/--forward", default=True, help="Time and count the gradient as well.")
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Rounds of measuring each form, at least; more where they are short.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the cases' inputs.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the rows there.")
 @click.pass_context
@@ -44,6 +50,11 @@ def command(ctx: click.Context, /, rewrite_id: str, json_file: Path | None, **gi
     """Prove that a rewrite equals the code it replaces, and measure what it gains here.
 
     Exit code 3 when a proof or a quality gate does not hold.
+
+    \b
+    Examples:
+      perfkit verify moe_dispatch
+      perfkit verify moe_dispatch --inputs profiles/a/captured
     """
     from rich.console import Console
 

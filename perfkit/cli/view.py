@@ -23,6 +23,7 @@ from typing import IO
 import click
 
 from perfkit.base.errors import PerfkitError
+from perfkit.cli._options import named_run, run_names
 
 _TRACE = re.compile(r".+\.pt\.trace\.json(\.gz)?$")
 _FIRST_PORT = 6006
@@ -33,7 +34,7 @@ _RUN_FILES = ("run.json", "diagnosis.json")
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=run_names)
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Port; by default the first free from 6006."
 )
@@ -43,8 +44,14 @@ def command(run: Path, port: int | None, no_open: bool) -> None:
 
     The tab PERFKIT shows the reports of the runs, TIME SERIES their steps, PYTORCH_PROFILER their
     traces. A trace file is converted first, as that one shows no device time otherwise.
+
+    \b
+    Examples:
+      perfkit view profiles
+      perfkit view profiles/ctr-found --no-open
     """
     require_tensorboard()
+    run = named_run(run)
     with logdir(run) as folder:
         with_scalars(folder)
         chosen = free_port() if port is None else port

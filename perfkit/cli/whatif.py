@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perfkit.base.errors import NotObservable, PerfkitError
+from perfkit.cli._options import run_names
 from perfkit.cli._sources import one_source
 
 if TYPE_CHECKING:  # numpy comes with these, and `perfkit --help` must not wait for it
@@ -32,7 +33,12 @@ _NAME = 40
 
 
 @click.command()
-@click.argument("source", metavar="TRACE_OR_RUN", type=click.Path(path_type=Path))
+@click.argument(
+    "source",
+    metavar="TRACE_OR_RUN",
+    type=click.Path(path_type=Path),
+    shell_complete=run_names,
+)
 @click.option(
     "--without-waits",
     "without_waits",
@@ -76,6 +82,11 @@ def command(
     NAME is an operator, a runtime call, a kernel or a copy as the trace spells it, with * and ? as
     wildcards. Each edit is replayed by itself, then all of them together: savings overlap and are
     never added up. Without edits the usual questions are asked.
+
+    \b
+    Examples:
+      perfkit whatif trace.json.gz
+      perfkit whatif trace.json.gz --faster '*gemm*=2'
     """
     from perfkit.analysis.trace_reading import trace_reading
     from perfkit.io.chrome import read_trace

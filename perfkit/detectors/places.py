@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import takewhile
 from types import CodeType, FrameType
 
 import torch
@@ -32,8 +33,16 @@ _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _OUR_PROGRAMS = tuple(_HERE + room + os.sep for room in ("workloads", "rewrites"))
 _STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-_LAUNCHER = os.path.join(_HERE, "capture", "script.py")
+_LAUNCHERS = (
+    os.path.join(_HERE, "capture", "script.py"),
+    os.path.join(_HERE, "integrations", "notebook", "magics.py"),
+)
+_CELL = (f"IPython{os.sep}core{os.sep}interactiveshell.py", "run_code")
 _ENGINE = (torch.autograd.graph.__file__, "_engine_run_backward")
+
+
+called: dict[str, str] = {}
+"""Files by another name: cells of a notebook, which `integrations.notebook` enters."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ def origin(skip: int = 1) -> Origin:
         code = frame.f_code
         if not is_machinery(code.co_filename):
             found.append((code.co_filename, code, frame.f_lasti))
-        elif code.co_filename == _LAUNCHER:
+        elif code.co_filename in _LAUNCHERS:
             break  # below lies how perfkit itself was started
         elif code.co_name == _ENGINE[1] and code.co_filename == _ENGINE[0]:
             below_engine = not found if below_engine is None else below_engine
@@ -119,8 +128,18 @@ def is_installed(file: str) -> bool:
 
 
 def resolve(place: Place) -> tuple[Frame, ...]:
-    """Frames with absolute file and line, innermost first."""
-    return tuple(_frame(file, code, lasti) for file, code, lasti in place)
+    """Frames with absolute file and line, innermost first; how a notebook runs its cells left out."""
+    own = takewhile(_is_programs, place)
+    return tuple(_renamed(_frame(file, code, lasti)) for file, code, lasti in own)
+
+
+def _is_programs(part: tuple[str, CodeType, int]) -> bool:
+    """False where IPython runs a cell: what lies below is how the notebook was started."""
+    return not (part[1].co_name == _CELL[1] and part[0].endswith(_CELL[0]))
+
+
+def _renamed(frame: Frame) -> Frame:
+    return replace(frame, file=called[frame.file]) if frame.file in called else frame
 
 
 @cache

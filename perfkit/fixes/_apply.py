@@ -31,7 +31,6 @@ class Note:
     text: str
     safe: bool = True
     spans: tuple[tuple[int, int], ...] = ()
-    from_run: bool = False
     to_write: bool = True
 
 
@@ -72,6 +71,10 @@ class _Work:
     held: dict[tuple[str, str], Note] = field(default_factory=dict)
     advice: dict[tuple[str, str], Note] = field(default_factory=dict)
 
+    def told(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self.changed or self.held or self.advice)
+
 
 def fixed(
     data: bytes,
@@ -90,19 +93,22 @@ def fixed(
     A file that cannot be parsed, or not be given back byte for byte, is left alone with the reason; so
     is one whose result does not parse.
     """
-    wanted = {name: fix for name, fix in fixes.items() if _mentions(data, fix)}
-    if b"torch" not in data or not wanted:
+    wanted = fit_to_look(data, fixes, ran=bool(seen))
+    if not wanted:
         return Outcome(data, data)
     try:
         ast.parse(data)
         module = cst.parse_module(data)
     except (SyntaxError, ValueError, RecursionError, LookupError, cst.ParserSyntaxError) as error:
         return Outcome(data, data, skipped=f"not parsed: {_first_line(error)}")
-    if module.bytes != data:
-        return Outcome(data, data, skipped="line ends that are neither kept nor counted alike")
     work = _Work()
     try:
-        result = _in_rounds(module, wanted, unsafe, work, Places(module.code, at, seen))
+        text = data.decode(module.encoding)
+        result = _in_rounds(module, wanted, unsafe, work, Places(text, at, seen))
+        if not work.told():
+            return Outcome(data, data)
+        if module.bytes != data:
+            return Outcome(data, data, skipped="line ends that are neither kept nor counted alike")
         after = result.bytes
         ast.parse(after)
         cst.parse_module(after)
@@ -113,37 +119,65 @@ def fixed(
     return Outcome(data, after, encoding, tuple(work.changed), held, advice)
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """What a fix says of a file as it is, unapplied.
+
+    `span` holds the first and last line it speaks for; `ready` is False where it is only advice.
+    """
+
+    fix: str
+    span: tuple[int, int]
+    safe: bool
+    ready: bool
+
+
 def candidates(
     data: bytes,
     fixes: Mapping[str, Fix],
     seen: Mapping[int, Sequence[OpCost]] | None = None,
-) -> list[tuple[str, tuple[int, int]]] | None:
-    """Names of fixes with the lines they speak for in the text as it is; None where it does not parse.
+) -> list[Candidate] | None:
+    """What fixes would speak of in the text as it is; None where it does not parse.
 
     One look at the whole file, where `fixed` at each of many lines would take as many.
     """
-    wanted = {name: fix for name, fix in fixes.items() if _mentions(data, fix)}
-    if b"torch" not in data or not wanted:
+    wanted = fit_to_look(data, fixes, ran=bool(seen))
+    if not wanted:
         return []
     try:
-        file = File(cst.parse_module(data))
+        module = cst.parse_module(data)
+        file = File(module, data.decode(module.encoding))
     except (SyntaxError, ValueError, RecursionError, LookupError, cst.ParserSyntaxError):
         return None
     file.seen = Places(file.text, (), seen).seen
     return [
-        (name, span)
+        Candidate(name, span, isinstance(found, Change) and found.safe, isinstance(found, Change))
         for name, fix in wanted.items()
         for found in fix.find(file)
+        if not _allowed(file, found.at, name)
         for span in _spans(file, found)
     ]
+
+
+def fit_to_look(data: bytes, fixes: Mapping[str, Fix], *, ran: bool = False) -> dict[str, Fix]:
+    """The fixes whose words and signs occur in a file; none where it does not name torch.
+
+    Args:
+        ran: a run is known, so that the text need not show the whole pattern.
+    """
+    if b"torch" not in data:
+        return {}
+    return {name: fix for name, fix in fixes.items() if _mentions(data, fix, ran)}
 
 
 def _in_rounds(
     module: cst.Module, fixes: Mapping[str, Fix], unsafe: bool, work: _Work, places: Places
 ) -> cst.Module:
     """One change at a time per region: those that overlap wait for the next round."""
+    text: str | None = places.text
     for _ in range(_ROUNDS):
-        file = File(module)
+        file = File(module, text)
+        text = None  # another one in the next round
         places.follow(file.text)
         file.seen = places.seen
         work.held.clear()
@@ -188,7 +222,7 @@ def _note(file: File, name: str, found: Change | Advice, places: Places) -> Note
     line = file.line(found.at)
     if isinstance(found, Advice):
         return Note(line, name, found.text, False, spans, to_write=found.to_write)
-    return Note(line, name, found.note, found.safe, spans, found.from_run)
+    return Note(line, name, found.note, found.safe, spans)
 
 
 def _spans(file: File, found: Change | Advice) -> list[tuple[int, int]]:
@@ -256,8 +290,10 @@ def _docstring(module: cst.Module) -> int:
     return 0 if module.get_docstring() is None else 1
 
 
-def _mentions(data: bytes, fix: Fix) -> bool:
-    return any(word.encode() in data for word in fix.words)
+def _mentions(data: bytes, fix: Fix, ran: bool) -> bool:
+    if not any(word.encode() in data for word in fix.words):
+        return False
+    return ran or all(re.search(sign.encode(), data, re.MULTILINE) for sign in fix.signs)
 
 
 def _lines(text: str) -> list[str]:

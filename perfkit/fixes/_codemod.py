@@ -29,7 +29,6 @@ class Change:
         imports: statements that the new code needs at the top of the file.
         note: what to check, where the change is not safe.
         mends: other nodes whose waits this ends, where they are not below `at`.
-        from_run: a number in it was seen in a run, and is not in the text.
     """
 
     at: cst.CSTNode
@@ -38,7 +37,6 @@ class Change:
     imports: tuple[str, ...] = ()
     note: str = ""
     mends: tuple[cst.CSTNode, ...] = ()
-    from_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,9 @@ class Fix:
         title: one line, imperative.
         safe: whether any of its changes is safe.
         words: the file is looked at only where one of these occurs in it.
+        signs: regular expressions (`^` begins a line). Where the text alone must show the pattern, the
+            file is parsed only where each of them matches: parsing takes a thousand times as long.
+            With a run, `words` are enough.
         find: the changes a file needs now.
         answers: kinds of synchronisation, rules and codes of `perfkit lint` that it may settle, as
             literals: `_answers` reads them from the source.
@@ -89,6 +90,7 @@ class Fix:
     safe: bool
     words: tuple[str, ...]
     find: Find
+    signs: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     silent: tuple[Example, ...] = field(default=())
     examples: tuple[Example, ...] = field(default=())

@@ -26,6 +26,11 @@ _ELEMENTWISE = (
 _RESHAPES = ("unsqueeze_", "squeeze_", "t_", "transpose_", "resize_", "resize_as_", "set_", "data")
 _HALF_MAX = 65504
 """The largest number of a float16: up to there both ways of writing agree for every dtype."""
+ASSIGNED = (
+    r"(?:^|[:;])[ \t]*\w+\[\s*(?!-?\d+\s*\])(?P<first>[^\w\"']*\w+)"
+    r"(?:[^,:\"'()]|\((?:[^()]|\([^()]*\))*\)){0,300}?\]"
+)
+"""The left side of a write through a mask, as a regular expression."""
 
 
 class Write(NamedTuple):

@@ -33,6 +33,11 @@ class Places:
         self._here = self._at
         self._pairs: list[tuple[Span, Span]] = []
 
+    @property
+    def text(self) -> str:
+        """As it is now."""
+        return self._now
+
     def follow(self, text: str) -> None:
         """The text is this now."""
         if text == self._now:

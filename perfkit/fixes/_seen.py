@@ -1,5 +1,8 @@
 """What a run saw at a line: sizes that depend on values, as far as its counted step tells them.
 
+They are told and never filled in: a size that was the same in every call may be another in the next batch,
+and a device does not always notice.
+
 Nothing beyond `OpCost` is needed: operands of the operators that follow are as large as results were, and
 the bytes written by a call that was made once give its result's size.
 """
@@ -25,11 +28,6 @@ class Sizes:
     values: frozenset[int]
     calls: int
     unsure: bool = False
-
-    @property
-    def only(self) -> int | None:
-        """The one size that all calls had; None where there is none, or more."""
-        return next(iter(self.values)) if len(self.values) == 1 and not self.unsure else None
 
     def told(self) -> str:
         """`12 in 3 calls of one step`, `15 to 148 in ...`."""

@@ -170,6 +170,10 @@ FIX = Fix(
     title="Add losses up on the device and read the sum once",
     safe=True,
     words=(".item()", "float("),
+    signs=(
+        r"\w[ \t]*\+=(?s:.{0,300}?)(?:\.item\(\)|\bfloat\()",
+        r"\b(?:for|while)\b",
+    ),
     find=accumulate_on_device,
     answers=("item", "sync-in-metrics", "sync-in-logging", "PK101", "PK103"),
     silent=(

@@ -89,6 +89,10 @@ FIX = Fix(
     title="No test before a write through a mask",
     safe=True,
     words=("any(", ".sum("),
+    signs=(
+        r"\bif\b[\s(\w.]*\b(?:any|sum)\(",
+        r"\][ \t]*[^\s\w=]{0,3}=(?!=)",
+    ),
     find=any_guard,
     answers=("item", "PK101", "PK102"),
     silent=(

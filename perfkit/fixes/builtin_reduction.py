@@ -59,10 +59,17 @@ def _read_whole(file: File, call: cst.Call, dtype: str) -> bool:
 
 _HEAD = "import torch\nfrom torch import Tensor\n\n\n"
 
+_ALONE = (
+    r"(?<![\w.])(?:sum|max|min)\((?!\s*[\[{*])"
+    r"(?!(?:[^()\[\]]|\([^()]*\)|\[[^\[\]]*\]){0,400}(?:\sfor\s|,\s*\w))"
+)
+"""A builtin with one argument that is neither a display nor a generator."""
+
 FIX = Fix(
     title="t.sum(0), t.max(), t.min() instead of Python's builtins over a tensor",
     safe=True,
     words=("sum(", "max(", "min("),
+    signs=(_ALONE,),
     find=builtin_reduction,
     answers=("item", "PK109"),
     silent=(

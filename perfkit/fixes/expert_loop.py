@@ -134,6 +134,11 @@ FIX = Fix(
     title="moe_dispatch instead of a loop over experts",
     safe=False,
     words=("for ",),
+    signs=(
+        r"^[ \t]*for\b[\s(]*(?:\w+\s*,\s*\w+[\s)]*\bin\s+enumerate\(|\w+\s+in\s+range\(\s*len\()",
+        r"nonzero|where|\.any\(",
+        r"\bindex_add_\(|\][ \t]*\+=",
+    ),
     find=expert_loop,
     answers=(
         "per-expert-loop",

@@ -8,8 +8,9 @@ Why it helps
     copy. A fill is one launch.
 
 Why it is safe
-    Only literal numbers: both infer the same dtype from an int, a float or a bool, and take the same
-    further arguments.
+    Only literal numbers: both infer the same dtype from an int or a float, and take the same further
+    arguments. A bool gets its dtype spelled out: scripted functions fill an int64 otherwise. A call whose
+    result nobody takes is left alone: it is there to see whether the device answers.
 
 When not to act
     Once, outside the loop, it makes no difference.
@@ -37,7 +38,7 @@ def full_scalar(file: File) -> Iterator[Change]:
         device, first = _match.argument(call, -1, "device"), call.args[0]
         if device is None or first.keyword or not _match.keywords(call) <= _KEYWORDS:
             continue
-        if _match.names_host(device):
+        if _match.names_host(device) or isinstance(file.parents[call], cst.Expr):
             continue
         value = _match.number(first.value)
         truth = _match.true(first.value) or _match.false(first.value)
@@ -48,13 +49,23 @@ def full_scalar(file: File) -> Iterator[Change]:
             func = call.func.with_changes(attr=cst.Name("full"))
             comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
             size = cst.Arg(cst.Tuple([]), comma=comma)
-            yield Change(call, {call: call.with_changes(func=func, args=[size, *call.args])})
+            new = call.with_changes(func=func, args=[size, *call.args])
+            if truth and "dtype" not in _match.keywords(call):
+                new = _match.with_keyword(new, "dtype", f"{file.code(call.func.value)}.bool")
+            yield Change(call, {call: new})
 
+
+_NUMBER = (
+    r"\btensor\([\s(]*[-+]?\s*(?=\d|\.\d|True|False|float\(|(?:math|torch)\.(?:inf|nan))"
+    r"(?:[^()]|\([^()]*\)){0,200}?\bdevice\s*="
+)
+"""A literal, and a device behind it."""
 
 FIX = Fix(
     title="torch.full instead of torch.tensor of a number for a device",
     safe=True,
     words=("tensor(",),
+    signs=(_NUMBER,),
     find=full_scalar,
     answers=("h2d", "PK142"),
     silent=(
@@ -63,6 +74,7 @@ FIX = Fix(
         Example("spelled out", 'import torch\n\nx = torch.tensor(1, device=torch.device("cpu"))\n'),
         Example("a list", "import torch\n\nx = torch.tensor([0.5], device=d)\n"),
         Example("a variable", "import torch\n\nx = torch.tensor(v, device=d)\n"),
+        Example("a probe", "import torch\n\ntorch.tensor(0, device=d)\n"),
         Example("pinned", "import torch\n\nx = torch.tensor(1, device=d, pin_memory=True)\n"),
     ),
     examples=(
@@ -72,6 +84,12 @@ FIX = Fix(
             "        device=d,\n    )\n",
             "import torch\n\n\ndef f(d):\n    return torch.full(\n        (), -2.5,  # why\n"
             "        device=d,\n    )\n",
+            run="f('cpu')",
+        ),
+        Example(
+            "a truth value in a scripted function",
+            "import torch\n\n\ndef f(d):\n    return torch.tensor(True, device=d)\n",
+            "import torch\n\n\ndef f(d):\n    return torch.full((), True, device=d, dtype=torch.bool)\n",
             run="f('cpu')",
         ),
         Example(

@@ -59,6 +59,7 @@ FIX = Fix(
     title="torch.where instead of x[mask] = y[mask]",
     safe=True,
     words=("] =", "]="),
+    signs=(_masks.ASSIGNED + r"[ \t]*=[ \t(]*\w+\[\s*(?P=first)",),
     find=masked_copy,
     answers=("mask_index", "PK122"),
     silent=(

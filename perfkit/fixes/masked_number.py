@@ -45,6 +45,7 @@ FIX = Fix(
     title="masked_fill_ instead of x[mask] = number",
     safe=True,
     words=("] =", "]="),
+    signs=(_masks.ASSIGNED + r"[ \t]*=[ \t(]*[-+]?[ \t]*(?:\d|\.\d|float\(|math\.|torch\.)",),
     find=masked_number,
     answers=("mask_index", "PK122"),
     silent=(

@@ -3,7 +3,8 @@
 What it does
     `F.one_hot(torch.arange(n))` becomes `F.one_hot(torch.arange(n), num_classes=n)`. With `--unsafe`,
     `F.one_hot(x)` gets `num_classes` from the function's own parameter, or the class's own attribute,
-    of that name (`num_classes`, `n_classes`, `num_experts`); with `--run`, the number that a run saw.
+    of that name (`num_classes`, `n_classes`, `num_experts`), and `F.one_hot(t.argmax(dim=1))` from
+    `t.shape[1]`.
 
 Why it helps
     Without it, torch reads the largest class of the tensor, and the host waits.
@@ -11,7 +12,8 @@ Why it helps
 Why it is safe, and when not
     The classes of `arange(n)` are n. For anything else the result of today is as wide as the largest
     class of this very batch: with the number given it may be wider, which is what programs mean, and
-    not what they do.
+    not what they do. The largest class that a run saw is told and never filled in: it is no bound, and
+    a larger one raises an error.
 
 When not to act
     Where the width is meant to follow the batch.
@@ -37,14 +39,14 @@ def one_hot_classes(file: File) -> Iterator[Change | Advice]:
         if file.dotted(call.func) != _ONE_HOT or len(call.args) != 1 or call.args[0].star:
             continue
         counted = _counted(file, call.args[0].value)
-        name = counted or _named(file, call)
+        name = counted or _of_argmax(file, call.args[0].value) or _named(file, call)
         seen = None if name else _seen.classes(file.ran(call))
-        if seen is not None and seen.only is None:
-            yield Advice(call, f"the run saw {seen.told()} as classes", to_write=False)
-        elif seen is not None:
-            new = _match.with_keyword(call, "num_classes", str(seen.only))
-            note = f"the run saw classes: {seen.told()}; a larger one raises an error"
-            yield Change(call, {call: new}, safe=False, note=note, from_run=True)
+        if seen is not None:
+            text = (
+                f"the run saw classes: {seen.told()}; the largest of a batch is no bound, so none is "
+                "filled in: pass num_classes= as the model was built"
+            )
+            yield Advice(call, text, to_write=False)
         elif name:
             new = _match.with_keyword(call, "num_classes", name)
             note = "" if counted else "the result may become wider than the largest class it holds"
@@ -60,6 +62,26 @@ def _counted(file: File, node: cst.BaseExpression) -> str:
         return ""
     text = file.code(positional[0])
     return text if _match.repeatable(text) else ""
+
+
+def _of_argmax(file: File, node: cst.BaseExpression) -> str:
+    """`t.shape[1]` for `t.argmax(dim=1)`: every class lies below it."""
+    if (
+        not isinstance(node, cst.Call)
+        or _match.starred(node)
+        or not isinstance(node.func, cst.Attribute)
+    ):
+        return ""
+    of_torch = file.dotted(node.func) == "torch.argmax"
+    if of_torch:
+        tensor = _match.argument(node, 0, "input")
+    else:
+        tensor = node.func.value if node.func.attr.value == "argmax" else None
+    dim = _match.argument(node, int(of_torch), "dim")
+    place = None if dim is None else _match.number(dim)
+    if tensor is None or not isinstance(place, int) or not isinstance(tensor, cst.Name):
+        return ""
+    return f"{tensor.value}.shape[{place}]" if of_torch or _known.tensor(file, tensor) else ""
 
 
 def _named(file: File, call: cst.Call) -> str:
@@ -84,12 +106,15 @@ def _same_class(file: File, node: cst.CSTNode, call: cst.Call) -> bool:
     return classes[0] == classes[1] != [] and isinstance(file.parents[node], cst.AssignTarget)
 
 
+_ALONE = r"\bone_hot\((?:[^()\[\],]|\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\]){1,300}?,?\s*\)"
+"""A call with one argument."""
 _HEAD = "import torch\nimport torch.nn.functional as F\n\n\n"
 
 FIX = Fix(
     title="num_classes for one_hot",
     safe=True,
     words=("one_hot(",),
+    signs=(_ALONE,),
     find=one_hot_classes,
     answers=("one_hot", "PK127"),
     silent=(
@@ -108,6 +133,14 @@ FIX = Fix(
             _HEAD + "def f(n: int):\n    return F.one_hot(torch.arange(n))\n",
             _HEAD + "def f(n: int):\n    return F.one_hot(torch.arange(n), num_classes=n)\n",
             run="[f(n) for n in (1, 4)]",
+        ),
+        Example(
+            "of an argmax",
+            _HEAD + "def f(t):\n    return F.one_hot(torch.argmax(t, dim=-1))\n",
+            _HEAD
+            + "def f(t):\n    return F.one_hot(torch.argmax(t, dim=-1), num_classes=t.shape[-1])\n",
+            safe=False,
+            run="f(torch.tensor([[1.0, 2.0, 0.0]]))",
         ),
         Example(
             "by name",

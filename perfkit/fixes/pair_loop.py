@@ -29,6 +29,10 @@ from perfkit.fixes._tree import File
 _PAIRS = re.compile(
     r"\bcombinations\(.*,\s*2\)|\bpairs?\b|\bbetter\b.*\bworse\b|\bworse\b.*\bbetter\b"
 )
+_HEADS = (
+    r"^[ \t]*(?:async\s+)?for\b[^:]{0,200}?"
+    r"(?:\bcombinations\(|\bpairs?\b|\bbetter\b|\bworse\b|\brange\(\s*\w+\s*\+\s*1\s*,)"
+)
 _LATER = re.compile(r"\brange\(\s*(\w+)\s*\+\s*1\s*,")
 
 
@@ -70,6 +74,7 @@ FIX = Fix(
     title="pairwise_preference_loss instead of a loop over pairs",
     safe=False,
     words=("for ",),
+    signs=(_HEADS, r"loss|penalt|better|worse|preferred|rejected"),
     find=pair_loop,
     answers=("per-pair-loss", "item", "PK201"),
     silent=(

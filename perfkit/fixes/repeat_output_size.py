@@ -11,8 +11,13 @@ Why it is safe
     Only where the repeats were made, on the spot or by a name that has no other value, from a list that
     is proven to hold whole Python numbers and that nothing changes. What is repeated has one row per
     entry of that list: a single repeat would otherwise stretch over all rows.
-    With `--unsafe` also for rows that are not proven to be as many, and, with `--run`, the total that a
-    run saw, where it was one.
+    With `--unsafe` also for rows that are not proven to be as many. A total that a run saw is told and
+    never filled in: another batch has another one, which raises an error on a CPU, and on CUDA gives
+    rows too many or too few without a word.
+
+By hand
+    Where lengths are made on the host, add them up before they are moved: `total = int(lengths.sum())`,
+    then `lengths.to(device)`, then `output_size=total`.
 
 When not to act
     Where only the device knows the lengths: see `segment_ids` among the rewrites.
@@ -40,7 +45,7 @@ def repeat_output_size(file: File) -> Iterator[Change | Advice]:
         rows, repeats = _parts(file, call)
         sizes = _list(file, repeats) if repeats is not None else None
         if sizes is None and repeats is not None:
-            yield from _seen_in_run(file, call)
+            yield from _told(file, call)
         if sizes is None or repeats is None or not file.builtin(cst.Name("sum"), "sum"):
             continue
         safe = rows is None or _as_many(file, rows, sizes, repeats)
@@ -49,15 +54,16 @@ def repeat_output_size(file: File) -> Iterator[Change | Advice]:
         yield Change(call, {call: new}, safe=safe, note="" if safe else note)
 
 
-def _seen_in_run(file: File, call: cst.Call) -> Iterator[Change | Advice]:
-    """The total that a run saw, where it was always the same."""
+def _told(file: File, call: cst.Call) -> Iterator[Advice]:
+    """What a run saw, and what to write instead of a number that follows the batch."""
     seen = _seen.repeated(file.ran(call))
-    if seen is not None and seen.only is None:
-        yield Advice(call, f"the run saw totals: {seen.told()}", to_write=False)
-    elif seen is not None:
-        new = _match.with_keyword(call, "output_size", str(seen.only))
-        note = f"the run saw totals: {seen.told()}; another one raises on a CPU and is not noticed on CUDA"
-        yield Change(call, {call: new}, safe=False, note=note, from_run=True)
+    if seen is not None:
+        text = (
+            f"the run saw totals: {seen.told()}; a total follows the batch, so none is filled in. Add the "
+            "lengths up on the host, before they are moved, and pass output_size=sum(lengths); where only "
+            "the device knows them, see `perfkit rewrites segment_ids`"
+        )
+        yield Advice(call, text, to_write=False)
 
 
 def _parts(
@@ -82,8 +88,11 @@ def _value(file: File, node: cst.BaseExpression) -> cst.BaseExpression | None:
 
 
 def _list(file: File, repeats: cst.BaseExpression) -> cst.Name | None:
-    """The list of whole numbers that repeats were made from."""
+    """The list of whole numbers that repeats were made from, moved to a device or not."""
     made = _value(file, repeats)
+    while isinstance(made, cst.Call) and _moved(file, made):
+        assert isinstance(made.func, cst.Attribute)
+        made = _value(file, made.func.value)
     if not isinstance(made, cst.Call) or file.dotted(made.func) not in _MADE or not made.args:
         return None
     name = made.args[0].value
@@ -92,6 +101,13 @@ def _list(file: File, repeats: cst.BaseExpression) -> cst.Name | None:
     if _known.known(file, name) != _known.Known("list", "int"):
         return None
     return None if _changed(file, name) else name
+
+
+def _moved(file: File, call: cst.Call) -> bool:
+    """Whether it is the same numbers elsewhere."""
+    func = call.func
+    named = isinstance(func, cst.Attribute) and func.attr.value in ("to", "cuda", "pin_memory")
+    return named and not file.dotted(func)
 
 
 def _changed(file: File, name: cst.Name) -> bool:
@@ -135,6 +151,7 @@ FIX = Fix(
     title="output_size for repeat_interleave",
     safe=True,
     words=("repeat_interleave(",),
+    signs=(r"\b(?:as_)?tensor\(\s*\w+\s*[,)]|\bLongTensor\(\s*\w+",),
     find=repeat_output_size,
     answers=("repeat_interleave", "PK124"),
     silent=(
@@ -168,6 +185,16 @@ FIX = Fix(
             "    return torch.arange(len(sizes), device=d)"
             ".repeat_interleave(lengths, output_size=sum(sizes))\n",
             run="[f(['ab', '', 'c'], 'cpu'), f(['abc'], 'cpu')]",
+        ),
+        Example(
+            "moved",
+            _HEAD + "def f(n: list[int], d):\n    lengths = torch.tensor(n)\n"
+            "    lengths_there = lengths.to(d, non_blocking=True)\n"
+            "    return torch.repeat_interleave(lengths_there)\n",
+            _HEAD + "def f(n: list[int], d):\n    lengths = torch.tensor(n)\n"
+            "    lengths_there = lengths.to(d, non_blocking=True)\n"
+            "    return torch.repeat_interleave(lengths_there, output_size=sum(n))\n",
+            run="f([2, 0, 3], 'cpu')",
         ),
         Example(
             "positions",

@@ -76,6 +76,12 @@ FIX = Fix(
     title="fused_embedding instead of a lookup per slot",
     safe=False,
     words=("Embedding(",),
+    signs=(
+        r"=\s*[\w.]*\bEmbedding(?:Bag)?\(",
+        r"^[ \t]+for\b",
+        r"\.append\(",
+        r"segment_reduce|\bsum\(|\bmean\(|embedding_bag",
+    ),
     find=slot_loop,
     answers=("per-slot-embedding", "PK201"),
     silent=(

@@ -82,6 +82,10 @@ FIX = Fix(
     title="torch.stack of device scalars instead of torch.tensor of their values",
     safe=True,
     words=("tensor(",),
+    signs=(
+        r"\btensor\((?s:.{0,400}?)\.item\(\)",
+        r"\bdevice\s*=",
+    ),
     find=stack_scalars,
     answers=("tensor_of_scalars", "item", "h2d", "PK101", "PK142", "PK145"),
     silent=(

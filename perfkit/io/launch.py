@@ -35,6 +35,7 @@ class Rank:
 
 def this_rank() -> Rank | None:
     """Which rank this process is: as the launcher says, or the process group; None where it is alone."""
+    rank: Rank | None
     try:
         rank = Rank(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
     except (KeyError, ValueError):

@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from perfkit.base.github import Level, annotation
 from perfkit.lint._finding import Finding
 from perfkit.lint._run import Result, summary
 
 SCHEMA = "perfkit.lint/1"
 _COLOURS = {"error": "31", "warning": "33", "note": "36"}
-_GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
+_GITHUB: dict[str, Level] = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def text(results: Sequence[Result], *, colour: bool) -> str:
@@ -83,20 +84,13 @@ def github(results: Sequence[Result]) -> str:
 
 
 def _command(one: Finding) -> str:
-    fields = {
-        "file": one.path.encode(errors="replace").decode(),
-        "line": one.line,
-        "col": one.column,
-        "endLine": one.end_line,
-        "endColumn": one.end_column,
-        "title": f"{one.code} {one.check}",
-    }
-    head = ",".join(f"{name}={_escaped(str(value), ',:')}" for name, value in fields.items())
-    return f"::{_GITHUB[one.level]} {head}::{_escaped(f'{one.message}: {one.fix}', '')}\n"
-
-
-def _escaped(words: str, more: str) -> str:
-    """As workflow commands want it: percent and line ends always, `,` and `:` in properties."""
-    for character in "%\r\n" + more:
-        words = words.replace(character, f"%{ord(character):02X}")
-    return words
+    return annotation(
+        _GITHUB[one.level],
+        f"{one.message}: {one.fix}",
+        file=one.path,
+        line=one.line,
+        col=one.column,
+        endLine=one.end_line,
+        endColumn=one.end_column,
+        title=f"{one.code} {one.check}",
+    )

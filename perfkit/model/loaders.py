@@ -24,6 +24,8 @@ class LoaderUse:
             `MOST` of them.
         delays: for each of these, ns of it in which the thread was ready to run and no core was free:
             others' doing; empty where the system does not count that.
+        tensors, nbytes: tensors of a batch and bytes in them, means of the first batches; None where
+            nobody counted.
     """
 
     dataset: str
@@ -37,6 +39,8 @@ class LoaderUse:
     starts: tuple[Wait, ...] = ()
     waits: tuple[Wait, ...] = ()
     delays: tuple[int, ...] = ()
+    tensors: float | None = None
+    nbytes: float | None = None
 
 
 MOST = 5_000

@@ -107,7 +107,7 @@ class Placement(TorchDispatchMode):  # type: ignore[misc]
             return NotImplemented  # its own inner operators come by again
         plan = _plans.get(func) or _plan(func)
         self.watch.calls += 1
-        if plan.view or not self.watch.alive:
+        if (plan.view and not tags.sparse) or not self.watch.alive:
             return func(*args, **kwargs) if kwargs else func(*args)
         if plan.composite:
             # inference_mode skips the decomposition that other modes have had by now

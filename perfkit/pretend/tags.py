@@ -22,6 +22,8 @@ device: dict[int, int] = {}
 pending: dict[int, int] = {}
 pinned: dict[int, int] = {}
 literal: dict[int, int] = {}
+sparse = False
+"""Whether a sparse tensor was met. Its indices are storages of their own, and its views may be copies."""
 _next_purge = 20_000
 
 
@@ -34,6 +36,8 @@ def address(tensor: Tensor) -> int:
 
 
 def _inner_address(tensor: Tensor) -> int:
+    global sparse
+    sparse = sparse or tensor.layout != torch.strided
     with torch._C._DisableTorchDispatch():
         if tensor.layout == torch.sparse_coo:
             return int(_storage(tensor._values())._cdata)
@@ -101,6 +105,8 @@ def purge() -> None:
 
 def clear() -> None:
     """Forget everything."""
+    global sparse
+    sparse = False
     for tags in (device, pending, pinned, literal):
         for weak in tags.values():
             _Weak._free_weak_ref(weak)

@@ -17,7 +17,8 @@ from perfkit.remedies import _commands
 from perfkit.remedies.pages import Page, page
 from perfkit.remedies.sources import Function, ReadSource, function_at, stands_there
 
-if TYPE_CHECKING:  # numpy comes with it, and `perfkit explain` must not wait for that
+if TYPE_CHECKING:  # numpy and libcst come with them, and `perfkit explain` must not wait for that
+    from perfkit.fixes._apply import Candidate
     from perfkit.model.run import Run
 
 _MOST_FILES = 20
@@ -45,7 +46,6 @@ class _Edit:
     by_hand: tuple[str, ...] = ()
     function: Function | None = None
     why_not: str = ""
-    from_run: bool = False
 
 
 @dataclass
@@ -57,7 +57,7 @@ class _Maker:
     folder: Path
     run: Run | None = None
     files: dict[str, bytes | str] = field(default_factory=dict)
-    spans: dict[str, list[tuple[str, tuple[int, int]]] | None] = field(default_factory=dict)
+    spans: dict[str, list[Candidate] | None] = field(default_factory=dict)
 
     def remedy(self, rule: str, finding: Finding, edit: _Edit) -> Remedy:
         """How to act on one finding."""
@@ -120,7 +120,7 @@ class _Maker:
         found = self.spans[file]
         if found is None:
             return None
-        return {name for name, (first, last) in found if first <= line <= last}
+        return {one.fix for one in found if one.span[0] <= line <= one.span[1]}
 
     def place(self, finding: Finding) -> str:
         """`model.py:100` as it is typed."""
@@ -139,9 +139,7 @@ class _Maker:
         return (self.fix(finding, edit, "--write"),)
 
     def fix(self, finding: Finding, edit: _Edit, *options: str) -> str:
-        run = self.run.directory if self.run and edit.from_run else None
-        seen = () if run is None else ("--run", _commands.shown(str(run.absolute()), self.folder))
-        return _commands.fix(edit.fixes, edit.safe, self.place(finding), *options, *seen)
+        return _commands.fix(edit.fixes, edit.safe, self.place(finding), *options)
 
     def verify(self, finding: Finding, edit: _Edit) -> Iterator[str]:
         """Proofs first, then the measurement."""
@@ -191,7 +189,7 @@ def with_remedies(
     Args:
         read_source: gives a file as it ran, or says why not; then there is no diff for its lines.
         folder: where commands are typed and diffs applied; the working directory if None.
-        run: whose counted operators may fill in sizes.
+        run: whose counted operators tell sizes and rule out what does not fit.
     """
     maker = _Maker(diagnosis, read_source, folder or Path.cwd(), run)
     outcomes = tuple(_outcome(maker, outcome) for outcome in diagnosis.outcomes)
@@ -255,7 +253,6 @@ def _edited(
         by_hand=by_hand,
         function=function_at(data, line),
         why_not=why_not,
-        from_run=any(note.from_run for note in outcome.changed),
     )
 
 

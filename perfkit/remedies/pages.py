@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from perfkit.fixes import _answers
+
 ROOMS = {
     "lint": "check of perfkit lint",
     "catalogue": "kind of synchronisation",
@@ -94,7 +96,20 @@ def page(room: str, name: str) -> Page | None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     text = (ast.get_docstring(tree) or "").strip()
     code = _constant(tree, "CODE")
+    if code is not None:
+        text += f"\n\n{_joined(code, _constant(tree, 'KIND'))}"
     return Page((name.lower(), *((code.lower(),) if code else ())), room, text)
+
+
+def _joined(code: str, kind: str | None) -> str:
+    """What a check of the source goes with: evidence of a run, and fixes; as the plug-ins declare it."""
+    seen = (
+        f"the kind `{kind}` (`perfkit explain {kind}`)" if kind else "no synchronisation of its own"
+    )
+    fixes = _answers.fitting((code,))
+    names = ", ".join(f"`{one}`" for one in fixes) or "none by itself"
+    command = f" (`perfkit fix --select {','.join(fixes)} PATH`)" if fixes else ""
+    return f"**At run time**: {seen}.\n\n**Fix**: {names}{command}."
 
 
 @cache

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from perfkit.base import units
 from perfkit.compare.comparison import Comparison, Total
-from perfkit.compare.steps import StepChange
+
+_STEADY = 1.02
 
 
 def name(comparison: Comparison) -> str:
@@ -25,12 +26,24 @@ def what(comparison: Comparison) -> str:
     times = f"{units.ns(steps.before.median_ns)} → {units.ns(steps.after.median_ns)}"
     if steps.judgement == "unknown":
         return f"Whether a step takes longer is not judged ({times}): {steps.reason}."
-    span = _interval(steps)
     if steps.judgement == "same":
-        return f"No measurable difference in step time: {times} ({span})."
+        return f"No measurable difference in step time: {times}."
     assert steps.ratio is not None
     factor = 1 / steps.ratio if steps.judgement == "faster" else steps.ratio
-    return f"A step is {_times(factor)} {steps.judgement}: {times} ({span})."
+    return f"A step is {_times(factor)} {steps.judgement}: {times}."
+
+
+def certainty(comparison: Comparison) -> str:
+    """What the judgement stands on; empty where there is no ratio."""
+    steps = comparison.steps
+    if steps.ratio is None or steps.before is None or steps.after is None:
+        return ""
+    told = f"After takes {steps.ratio:.3f} of before's time"
+    if steps.low is not None:
+        told += f" (99 % interval {steps.low:.3f} to {steps.high:.3f})"
+    if steps.wander > _STEADY:
+        told += f"; a difference below {steps.wander:.2f}x would mean nothing here"
+    return f"{told}; {steps.before.count} and {steps.after.count} {steps.before.instrument} steps."
 
 
 def why(comparison: Comparison) -> str:
@@ -55,15 +68,6 @@ def next_step(comparison: Comparison) -> str:
             )
             return f"{where}{finding.fix or finding.title}."
     return "nothing was found that remains."
-
-
-def _interval(steps: StepChange) -> str:
-    ratio = f"ratio {steps.ratio:.3f}"
-    if steps.low is not None:
-        ratio += f", 99 % interval {steps.low:.3f} to {steps.high:.3f}"
-    if steps.wander > 1.02:
-        ratio += f"; within the runs the level moves by {steps.wander - 1:.0%}"
-    return ratio
 
 
 def _times(factor: float) -> str:

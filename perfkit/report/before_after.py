@@ -13,7 +13,7 @@ from perfkit.compare.findings import FindingChange
 from perfkit.compare.lines import LineChange
 from perfkit.compare.steps import Sample
 from perfkit.report import _words, html, markdown
-from perfkit.report._before_after_words import device, name, next_step, what, why
+from perfkit.report._before_after_words import certainty, device, name, next_step, what, why
 from perfkit.report._text import short_names, visible
 from perfkit.report.blocks import (
     Block,
@@ -66,13 +66,17 @@ def show(comparison: Comparison, console: Console, written: str = "") -> None:
         mark = "not comparable" if fact.forbids else "differs"
         line(f"{mark}: {fact.name}: {fact.before} → {fact.after}", "yellow")
     line(what(comparison), "bold")
+    if told := certainty(comparison):
+        line(told, "dim")
+    for side, sample in zip(("before", "after"), _samples(comparison), strict=True):
+        if sample and sample.starved_cores is not None:
+            line(f"{side}: {sample.warning}", "yellow")
     line(why(comparison))
     changed = [each for each in comparison.lines if each.change]
     names = short_names(_files(comparison))
     for each in changed[:_IN_TERMINAL]:
-        line(
-            f"  {_place(each, names)}: {_count(each.before)} → {_count(each.after)} {each.shown.op}"
-        )
+        counts = " → ".join(_counts(each, comparison))
+        line(f"  {_place(each, names)}: {counts} {each.shown.op}")
     if len(changed) > _IN_TERMINAL:
         line(f"  {len(changed) - _IN_TERMINAL} more lines changed", "dim")
     for found in (*comparison.found("new"), *comparison.found("gone"))[:_IN_TERMINAL]:
@@ -87,10 +91,11 @@ def _verdict(comparison: Comparison) -> tuple[Part, ...]:
     tiles = [_step_tile(comparison), *map(_total_tile, comparison.totals)]
     hero = Hero(what(comparison), why(comparison), next_step(comparison), tuple(tiles))
     forbidding = [each for each in comparison.differences if each.forbids]
-    if not forbidding:
-        return (hero,)
-    told = "; ".join(f"{each.name}: {each.before} → {each.after}" for each in forbidding)
-    return (hero, Text(f"Times of these runs cannot be compared: {told}."))
+    if forbidding:
+        told = "; ".join(f"{each.name}: {each.before} → {each.after}" for each in forbidding)
+        return (Text(f"Times of these runs cannot be compared: {told}."), hero)
+    told = certainty(comparison)
+    return (hero, Text(told)) if told else (hero,)
 
 
 def _step_tile(comparison: Comparison) -> Tile:
@@ -149,7 +154,9 @@ def _steps(comparison: Comparison) -> Block | None:
     )
     lead = (
         "Each step of the least distorted measurement that both runs have. The interval is of the factor "
-        "between all pairs of steps (Mann and Whitney); what one run wanders within itself is no difference."
+        "between all pairs of steps (Mann and Whitney); what one run wanders within itself is no difference. "
+        "What is the same in a whole run and another in the next, such as other work on the machine, cannot "
+        "be seen here: measure again in the other order."
     )
     return Block("steps", "Step time", (*_figure(comparison), Grid(heads, rows)), lead)
 
@@ -196,7 +203,7 @@ def _lines(comparison: Comparison) -> Block | None:
         Head("After, per step", "number"),
         Head("Change", "number"),
     )
-    rows, more = capped([_line(each, names) for each in comparison.lines], _ROWS)
+    rows, more = capped([_line(each, names, comparison) for each in comparison.lines], _ROWS)
     changed = sum(bool(each.change) for each in comparison.lines)
     lead = (
         f"{changed} of {len(comparison.lines)} lines changed. A line is found again by its operator, "
@@ -207,15 +214,16 @@ def _lines(comparison: Comparison) -> Block | None:
     )
 
 
-def _line(each: LineChange, names: dict[str, str]) -> tuple[Cell, ...]:
+def _line(each: LineChange, names: dict[str, str], comparison: Comparison) -> tuple[Cell, ...]:
     one = each.shown
+    before, after = _counts(each, comparison)
     return (
         Cell(_place(each, names), detail=one.code or one.function, hint=one.file or ""),
         Cell(one.op),
         Cell(one.kind),
-        Cell(_count(each.before)),
-        Cell(_count(each.after)),
-        Cell(_signed(each.change)),
+        Cell(before),
+        Cell(after),
+        Cell("–" if "–" in (before, after) else _signed(each.change)),
     )
 
 
@@ -230,14 +238,25 @@ def _place(each: LineChange, names: dict[str, str]) -> str:
     return f"{where} (was {old.line})"
 
 
-def _count(line: Any) -> str:
-    return "–" if line is None else _words.per_step(line.per_step)
+def _counts(each: LineChange, comparison: Comparison) -> tuple[str, str]:
+    """Per step before and after: a line that is not there waits 0 times, if anybody looked."""
+    looked = comparison.total("syncs")
+    before, after = (
+        _words.per_step(line.per_step if line else 0 if seen is not None else None)
+        for line, seen in ((each.before, looked.before), (each.after, looked.after))
+    )
+    return before, after
 
 
 def _findings(comparison: Comparison) -> Block | None:
     if not comparison.findings:
         return None
-    heads = (Head("State"), Head("Rule", "code"), Head("Finding"), Head("Estimated", "number"))
+    heads = (
+        Head("State", "code"),
+        Head("Rule", "code"),
+        Head("Finding"),
+        Head("Estimated", "number"),
+    )
     names = short_names(each.shown.place.file for each in comparison.findings if each.shown.place)
     rows, more = capped([_finding(each, names) for each in comparison.findings], _ROWS)
     parts: list[Part] = [Grid(heads, rows, more)]

@@ -96,7 +96,7 @@ def chapters(
         inside = sorted((p for p in pages if p.room == room), key=lambda p: p.called[0])
         entries = tuple(_entry(page, index) for page in inside)
         made.append(Chapter(room, title, lead, entries))
-    lead = "What a command that ended says to scripts and CI."
+    lead = "How a command ends, for scripts and CI; perfkit profile ends as the script did."
     made.append(Chapter("exit-codes", "Exit codes", lead, table=tuple(exit_codes)))
     return tuple(made)
 

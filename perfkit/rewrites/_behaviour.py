@@ -62,12 +62,14 @@ class Behaviour:
     Attributes:
         compared, gradients: leaves of the results and gradients that were compared.
         worst_error: the largest relative error of a leaf that differs at all.
+        raised: the error that both ended with, which proves nothing; empty where one of them gave a result.
     """
 
     differences: tuple[Difference, ...]
     compared: int
     gradients: int
     worst_error: float
+    raised: str = ""
 
     def level(self, strict: bool = False) -> Level:
         """The verdict; strides and the use of random numbers count only when strict."""
@@ -99,18 +101,20 @@ def compare(
         tolerance: relative to the leaf's largest value; None for the one of its dtype.
     """
     found, given = (_run(function, make(), seed) for function in (before, after))
-    judge = _Judge(tolerance)
+    judge, raised = _Judge(tolerance), ""
     if found.raised is not None or given.raised is not None:
         kinds = [type(r.raised).__name__ if r.raised else "a result" for r in (found, given)]
         if kinds[0] != kinds[1]:
             judge.add("exception", "different", "the call", *(_told(r) for r in (found, given)))
+        elif given.raised is not None:
+            raised = _told(given)
     else:
         judge.tree("value", "result", found.output, given.output)
         judge.gradients(found.learning, found.gradients, given.gradients)
     for (where, mine), (_, theirs) in zip(found.arguments, given.arguments, strict=True):
         judge.tree("mutation", where, mine, theirs)
     judge.random(found.random_after, given.random_after)
-    return Behaviour(tuple(judge.found), judge.compared, judge.slopes, judge.worst)
+    return Behaviour(tuple(judge.found), judge.compared, judge.slopes, judge.worst, raised)
 
 
 def differentiable(inputs: Any) -> list[Tensor]:

@@ -22,6 +22,7 @@ from perfkit.model.run import Run
 from perfkit.model.table import Table
 from perfkit.rules import _engine
 from perfkit.rules._limits import limit_fact, limit_tables
+from perfkit.rules._rule_tables import rule_tables
 from perfkit.rules._trace_tables import trace_tables
 from perfkit.rules._verdict import verdict
 from perfkit.rules._what_if_tables import joint_fact, what_if_gaps, what_if_tables
@@ -62,7 +63,13 @@ def _tables(run: Run, outcomes: tuple[Outcome, ...]) -> dict[str, Table]:
     }
     with suppress(NotObservable):  # the coverage says so where no step was traced
         tables["operators"] = operators_table(run)
-    return {**tables, **limit_tables(run), **trace_tables(run), **what_if_tables(run, outcomes)}
+    return {
+        **tables,
+        **limit_tables(run),
+        **trace_tables(run),
+        **rule_tables(run),
+        **what_if_tables(run, outcomes),
+    }
 
 
 def _points(run: Run) -> tuple[SyncPoint, ...]:

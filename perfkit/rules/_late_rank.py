@@ -11,7 +11,7 @@ from perfkit.analysis.ranks import PHASES, Phase, Ranks, Straggler
 from perfkit.base import units
 from perfkit.io._repairs import ENDS_EARLY
 from perfkit.model.diagnosis import Diagnosis, Finding, Outcome, Saving, Verdict
-from perfkit.rules._uneven import uneven_outcome
+from perfkit.rules._uneven import uneven_outcome, uneven_tables
 
 RULE = "late-rank"
 _TOGETHER = "all findings together"
@@ -57,6 +57,7 @@ def with_ranks(
         "ranks": ranks_table(found),
         "rank_collectives": rank_collectives_table(found),
         "late_ranks": late_ranks_table(found),
+        **uneven_tables(found),
     }
     told = tuple(dict.fromkeys((*gaps, *_gaps(found))))
     return replace(

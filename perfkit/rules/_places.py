@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
 from perfkit.analysis.advice import fitting
+from perfkit.analysis.loops import loops_at
 from perfkit.analysis.ready_rewrites import ready_rewrite
-from perfkit.analysis.source import source_at
+from perfkit.analysis.source import Source, lines_of, source_at
 from perfkit.analysis.sync_costs import Cost, cost
 from perfkit.analysis.sync_points import SyncPoint, stack_text, watched_steps
 from perfkit.base import plugins
@@ -19,6 +22,12 @@ from perfkit.model.run import Run
 from perfkit.model.syncs import COPY_KINDS as COPY_KINDS
 from perfkit.model.syncs import Frame, is_copy_kind
 from perfkit.model.table import Cell
+
+MADE = re.compile(r"\b(torch|np)\.(tensor|as_tensor|arange|zeros|ones|full)\(")
+"""A statement that makes a tensor."""
+_INTO = re.compile(r"(?P<name>\w[\w.]*?)(\.(append|extend|update)\(|\s*\+=)")
+_READS = ("item", "tolist")
+_GO_ON = "Go on from the result on the device (torch.stack, cat) and read all of them once after the loop"
 
 
 def is_copy(point: SyncPoint) -> bool:
@@ -50,13 +59,42 @@ def advice(points: list[SyncPoint]) -> str:
     own = next((point.fix for point in points if point.fix), None)
     kind = points[0].kind
     general = page(kind).fix if kind in plugins.names("perfkit.catalogue") else None
+    if kind in _READS and goes_on_from_it(points[0].site):
+        return _GO_ON
     if own is None or own == general:
-        own = fitting(kind, source_at(points[0].site)) or general
+        own = fitting(kind, _without_step_loop(points[0].site)) or general
     return _sentence(own or "")
 
 
+def goes_on_from_it(site: Frame | None) -> bool:
+    """A value is collected at this line, and the loop looks it up again, or ends by how many there are."""
+    into, loops = _INTO.match(code_at(site)), loops_at(site) if site is not None else ()
+    if into is None or not loops:
+        return False
+    loop, name = loops[0], re.escape(into["name"])
+    body = "".join(lines_of(loop.place.file)[loop.place.line - 1 : loop.last])
+    indexed = re.search(rf"(?<![\w.]){name}\[", body) is not None
+    asked = re.search(rf"(?<![\w.]){name}\b", loop.text) is not None
+    return indexed or (loop.text.startswith("while") and asked)
+
+
+def _without_step_loop(site: Frame | None) -> Source | None:
+    """The source of a place; a loop through the steps themselves cannot be left out, so it is no loop."""
+    source = source_at(site)
+    if site is None or source is None or source.loop is None:
+        return source
+    steps = [loop.place.line for loop in loops_at(site) if loop.goes_through_steps]
+    return replace(source, loop=None, loop_text="") if source.loop in steps else source
+
+
 def rewrite(points: list[SyncPoint]) -> str | None:
-    """Id of the shipped rewrite that fits; None where none is recognised."""
+    """Id of the shipped rewrite that fits; None where none is recognised.
+
+    What is made of Python numbers is to be made on the device: no prefetch brings it there earlier.
+    """
+    copied = points[0].kind in ("h2d", "h2d_pageable_async")
+    if copied and MADE.search(code_at(points[0].site)):
+        return None
     return ready_rewrite(points[0].kind, source_at(points[0].site))
 
 

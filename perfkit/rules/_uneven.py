@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from perfkit.analysis.all_to_all import Uneven, uneven_all_to_alls
+from perfkit.analysis.all_to_all import Uneven, uneven_all_to_alls, uneven_table
 from perfkit.analysis.ranks import Ranks
 from perfkit.base import units
 from perfkit.base.errors import NotObservable
 from perfkit.model.diagnosis import Finding, Outcome, Saving
+from perfkit.model.table import Table
 
 RULE = "imbalanced-all-to-all"
 _RATIO = 1.25
@@ -36,6 +37,14 @@ def uneven_outcome(found: Ranks) -> Outcome | None:
     )
     findings = (_finding(found, uneven, len(every)),) if _matters(found, uneven) else ()
     return Outcome(RULE, "found" if findings else "clear", at, findings)
+
+
+def uneven_tables(found: Ranks) -> dict[str, Table]:
+    """The all-to-alls of all ranks under their name; none where their sizes are not known."""
+    try:
+        return {"uneven_all_to_alls": uneven_table(uneven_all_to_alls(found))}
+    except NotObservable:
+        return {}
 
 
 def _matters(found: Ranks, uneven: Sequence[Uneven]) -> bool:

@@ -75,7 +75,7 @@ def advice(run: Run, found: Loading, fix: str) -> str:
     """The settings of the loader, and what has to be done before; what cores are wanted for."""
     crowd = f"; {_crowd(run)}" if _crowded(run) and not _has_workers(found) else ""
     if not eaten(run, found):
-        return fix + crowd + _risk(run, found)
+        return fix + _risk(run, found) + crowd
     return f"{_pack(found)}{_risk(run, found)}; then {fix}{crowd}"
 
 

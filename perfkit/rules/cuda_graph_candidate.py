@@ -32,7 +32,7 @@ from perfkit.base.errors import NotApplicable
 from perfkit.model.diagnosis import Finding
 from perfkit.model.run import Run
 from perfkit.rules._engine import Looked
-from perfkit.rules.launch_bound_step import launch_bound
+from perfkit.rules._launching import launch_bound
 
 FIX = (
     "Replay forward, backward and optimizer as a CUDA graph: perfkit.rewrites.cuda_graph_step(step), or "

@@ -57,8 +57,9 @@ def fusible_elementwise_chain(run: Run) -> Looked:
         groups[_key(chain)].append(chain)
     found = [_finding(chains, floor) for chains in groups.values()]
     findings = tuple(f for f in found if _ns(f) >= _SHARE * floor.step_ns)
-    at = f"{len(groups)} chains of elementwise operators; a step takes {units.ns(floor.step_ns)} "
-    return Looked(at + f"on {floor.peaks.device}", findings)
+    chains_told = f"{len(groups)} chain{'' if len(groups) == 1 else 's'} of elementwise operators"
+    step = f"a step takes {units.ns(floor.step_ns)} on {floor.peaks.device}"
+    return Looked(f"{chains_told}; {step}", findings)
 
 
 def _key(chain: Chain) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ from perfkit.rules import _replayed
 from perfkit.rules._claims import PART_OF
 from perfkit.rules._engine import Looked
 from perfkit.rules._start_up import FIX, METHOD, start_up
-from perfkit.rules.queue_starved import starves
+from perfkit.rules._starved import starves
 
 _SHARE = 0.05
 _USED = 0.01

@@ -73,7 +73,8 @@ def many_tiny_ops(run: Run) -> Looked:
     spoken_for = _claims.loops(run) | lookup_loops(run).keys()
     work = [_work(loop, rows, run) for loop, rows in _by_loop(run).items()]
     found = [w for w in work if w.loop not in spoken_for and _worth(w)]
-    return Looked(f"{len(work)} loops that issue operators", tuple(_finding(w, run) for w in found))
+    loops = "1 loop that issues" if len(work) == 1 else f"{len(work)} loops that issue"
+    return Looked(f"{loops} operators", tuple(_finding(w, run) for w in found))
 
 
 def _by_loop(run: Run) -> dict[Loop, list[OpCost]]:

@@ -40,7 +40,8 @@ from perfkit.model.events import Events
 from perfkit.model.run import Run
 from perfkit.rules._claims import PART_OF
 from perfkit.rules._engine import Looked
-from perfkit.rules.launch_bound_step import launch_bound
+from perfkit.rules._launching import launch_bound, starved
+from perfkit.rules._starved import STARVED
 
 _SHARE_ON_CUDA = 0.5
 _BUSY = 0.9
@@ -117,7 +118,7 @@ def _owner(run: Run) -> str | None:
     with suppress(NotApplicable, NotObservable):
         if launch_bound(run) is not None:
             return "launch-bound-step"
-    return None
+    return STARVED if starved(run) else None
 
 
 def _saving(load: LaunchLoad, run: Run, idle: float | None) -> Saving:

@@ -15,7 +15,7 @@ How the saving is estimated
     The step is replayed from the trace: a host 1.25 times as fast is low, twice as fast likely, each
     step as one CUDA graph high. Where it cannot be replayed: a tenth, half and all of the time. The
     saving stands here; idle_device lists the same time as part of this finding, without one of its
-    own. It overlaps with python_bound_step and launch_bound_step, which count launches.
+    own, and so do launch_bound_step, cuda_graph_candidate and python_bound_step, which count launches.
 
 When not to act
     When the trace was recorded with stacks, which slows the host down, or when single requests are
@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfkit.analysis.starved_queue import StarvedQueue, starved_queue
-from perfkit.analysis.trace_reading import TraceReading, trace_reading
+from perfkit.analysis.trace_reading import trace_reading
 from perfkit.base import units
 from perfkit.base.errors import NotObservable
 from perfkit.model.diagnosis import Finding, Saving
@@ -38,10 +38,8 @@ from perfkit.model.run import Run
 from perfkit.model.syncs import Frame
 from perfkit.rules import _places, _replayed
 from perfkit.rules._engine import Looked
-from perfkit.rules._start_up import start_up
+from perfkit.rules._starved import LAUNCHES, SHARE, mean, starves
 
-_SHARE = 0.05
-_LAUNCHES = 10
 _NAMED = 3
 _SHARES = (0.1, 0.5, 1.0)
 _METHOD = "a tenth, half and all of the time with an empty queue in the trace"
@@ -72,24 +70,12 @@ def queue_starved(run: Run) -> Looked:
     found = starved_queue(reading)
     at = (
         f"the queue of device {found.device} is empty, and the host waits for nothing, for "
-        f"{units.share(found.share)} of the steps of {units.count(round(_mean(found.launches)))} launches"
+        f"{units.share(found.share)} of the steps of {units.count(round(mean(found.launches)))} launches"
     )
     if starves(reading):
         return Looked(at, (_finding(found, run),))
-    set_up = found.share >= _SHARE and _mean(found.launches) >= _LAUNCHES
+    set_up = found.share >= SHARE and mean(found.launches) >= LAUNCHES
     return Looked(f"{at}, while the device is set up" if set_up else at)
-
-
-def starves(reading: TraceReading) -> bool:
-    """Whether this rule speaks for the idle time because of a late host."""
-    try:
-        found = starved_queue(reading)
-    except NotObservable:
-        return False
-    if found.share < _SHARE or _mean(found.launches) < _LAUNCHES:
-        return False
-    idle = next(each for each in reading.idle if each.device == found.device)
-    return start_up(reading.events, idle, found.total_ns) is None
 
 
 def _finding(found: StarvedQueue, run: Run) -> Finding:
@@ -115,8 +101,8 @@ def _finding(found: StarvedQueue, run: Run) -> Finding:
             "share": found.share,
             "share_lowest": shares[0],
             "share_highest": shares[-1],
-            "queue_empty_share": _mean(found.empty),
-            "launches_per_step": _mean(found.launches),
+            "queue_empty_share": mean(found.empty),
+            "launches_per_step": mean(found.launches),
             "launched_late": _text(ops),
             "launching_lines": _text(lines),
         },
@@ -142,10 +128,6 @@ def _text(parts: list[_Named]) -> str | None:
     """`aten::mm (40%), aten::add (12%)`; None where nothing is known."""
     told = ", ".join(f"{part.text} ({units.share(min(1.0, part.share))})" for part in parts)
     return told or None
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
 
 
 def _short(frame: Frame) -> str:

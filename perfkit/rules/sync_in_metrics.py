@@ -3,7 +3,8 @@
 What it does
     Finds reads and copies to the host that are added up or collected: total += loss.item(),
     scores += out.cpu().tolist(), and those in functions named after a metric. All of one function
-    are one finding.
+    are one finding. What is collected is none of them where the loop goes on from it: its last element
+    is looked up there, or its length ends the loop, as with tokens that are drawn one after another.
 
 Why it hurts
     A running mean needs no host: each read makes Python wait for the whole step before it may launch
@@ -61,7 +62,7 @@ def _collects(point: SyncPoint) -> bool:
     if point.direction != "d2h" or point.site is None:
         return False
     code = _places.code_at(point.site)
-    if not _READ.search(code):
+    if not _READ.search(code) or _places.goes_on_from_it(point.site):
         return False
     return bool(_COLLECT.search(code) or _METRIC.search(point.site.function))
 

@@ -32,7 +32,6 @@ from perfkit.rules._engine import Looked
 
 PRIORITY = 90
 _MOVE = re.compile(r"\.(to|cuda|copy_)\(")
-_MAKE = re.compile(r"\b(torch|np)\.(tensor|as_tensor|arange|zeros|ones|full)\(")
 
 FIX = (
     "DataLoader(pin_memory=True) and non_blocking=True, with the next batch copied while this one is "
@@ -60,7 +59,7 @@ def _moves(point: SyncPoint) -> bool:
     if point.kind not in ("h2d", "h2d_pageable_async"):
         return False
     code = _places.code_at(point.site)
-    return bool(_MOVE.search(code)) and not _MAKE.search(code)
+    return bool(_MOVE.search(code)) and not _places.MADE.search(code)
 
 
 def _finding(run: Run, claim: Claim) -> Finding:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from perfkit.analysis.loading import loading, restarts
+from perfkit.analysis.loading import hand_over, loading, restarts
 from perfkit.analysis.trace_run import trace_run
 from perfkit.base.errors import NotObservable
 from perfkit.model.loaders import LoaderUse, Wait
@@ -107,3 +107,14 @@ def test_starts_of_later_epochs_cost_what_they_take_beyond_an_ordinary_wait() ->
     (found,) = restarts(draw("step  bbbb", loaders=(used,)))
     assert (found.times, found.each_ns, found.batches) == (1, 3 * US, 2)
     assert found.per_batch_ns == 1.5 * US
+
+
+def test_what_handing_over_costs_is_known_only_where_tensors_were_counted() -> None:
+    assert hand_over(None) is None
+    assert hand_over(loader((0, 1))) is None
+    assert hand_over(loader((0, 1), tensors=9.0)) == (200 * US, 700 * US, 2_500 * US)
+
+
+def test_a_step_that_waits_long_does_not_change_the_typical_one() -> None:
+    found = loading(draw("step  bbbb.bbbb.bbbb", loaders=(loader((0, 1), (5, 6), (10, 14)),)))
+    assert (found.wait_ns, found.typical_ns) == (2 * US, 1 * US)

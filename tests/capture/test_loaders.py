@@ -133,3 +133,18 @@ def test_time_without_a_core_is_told_per_wait_and_left_out_where_nobody_counts_i
     monkeypatch.setattr(loaders, "_SCHEDULER", tmp_path / "missing")
     list(DataLoader(DATA, batch_size=3))
     assert [(len(found.waits), found.delays) for found in log.seen()] == [(2, (0, 0)), (1, ())]
+
+
+class Nestled:
+    """A program's own batch."""
+
+    def __init__(self, rows: list[torch.Tensor]) -> None:
+        self.rows, self.more, self.itself = rows, {"a": (rows[0], "text", 3)}, self
+
+
+def test_tensors_of_the_first_batches_are_counted_wherever_they_lie(log: LoaderLog) -> None:
+    list(DataLoader(DATA, batch_size=2, collate_fn=lambda rows: Nestled([r[0] for r in rows])))
+    list(DataLoader([1, 2], collate_fn=list))  # type: ignore[arg-type]
+    first, second = log.seen()
+    assert (first.tensors, first.nbytes) == (2.0, 2.0 * 8)
+    assert (second.tensors, second.nbytes) == (0.0, 0.0)

@@ -64,6 +64,12 @@ def test_fewer_light_steps_where_the_trace_would_grow_too_large():
     assert "".join(schedule.step_ended(50, 50)[0] for _ in range(6)) == "wwbdlb"
 
 
+def test_ranks_change_instruments_by_count_whatever_their_durations():
+    together = Limits().in_lockstep()
+    assert played([100] * 30, together) == played([900, 5, 80] * 10, together)
+    assert Limits(steps=6, warmup=1).in_lockstep() == Limits(steps=6, warmup=1)
+
+
 def test_restarting_begins_at_warm_up():
     schedule = Schedule()
     for _ in range(5):

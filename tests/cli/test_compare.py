@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner
 
 from perfkit.base.errors import PerfkitError
+from perfkit.cli._two_functions import Compared
 from perfkit.cli.compare import command
+from perfkit.rewrites._behaviour import Behaviour
 from perfkit.rewrites._inputs_file import save
 from perfkit.rewrites._inputs_tree import Packed
 
@@ -25,6 +28,15 @@ def fast(x, mask):
 
 def wrong(x, mask):
     return x.sum(1)
+
+def fails(x, mask):
+    raise ValueError("no such width\\nat all")
+
+def writes(x, mask):
+    mask.zero_()
+
+def keeps(x, mask):
+    pass
 
 def stateful(x, mask, state):
     return x @ state["weight"]
@@ -62,6 +74,24 @@ def test_other_results_end_with_three_and_the_first_element(compare, tmp_path):
     (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert (row["verdict"], row["winner"]) == ("different", None)
     assert row["behaviour"]["differences"][0]["index"] == [0]
+
+
+def test_an_error_from_both_is_not_called_exact(compare):
+    done = compare("fails", "fails")
+    assert done.exit_code == 3
+    assert "not compared: both raise ValueError: no such width\n" in done.output
+    assert "exact" not in done.output
+
+
+def test_a_call_without_tensors_or_results_is_not_called_exact():
+    row = Compared(Path("3.safetensors"), (), (), Behaviour((), 0, 0, 0.0), None)
+    assert row.verdict(strict=False) == "not compared: nothing was returned" and not row.proves
+
+
+def test_what_is_written_into_the_arguments_is_something_to_compare(compare):
+    done = compare("writes", "writes", "--rounds", "0")
+    assert done.exit_code == 0 and ": exact" in done.output
+    assert compare("writes", "keeps", "--rounds", "0").exit_code == 3
 
 
 def test_a_function_that_asks_for_the_modules_state_gets_it(compare):

@@ -17,6 +17,7 @@ from perfkit.cli.export import command
 from perfkit.exports.perfetto import problems
 from perfkit.io.chrome import read_trace
 from perfkit.io.rundir import load, load_diagnosis, save
+from perfkit.model.run import Run
 from tests.kineto_traces import document, gpu_events, needs_corpus, span, write
 from tests.sample_runs import ctr_run
 from tests.timelines import Simulator, as_events
@@ -44,6 +45,39 @@ def run(tmp_path: Path, trace: Path) -> Path:
 
 def test_nothing_to_write_is_a_usage_error(trace: Path) -> None:
     assert call(trace).exit_code == 2
+
+
+def test_what_can_be_written_is_listed() -> None:
+    result = call("--list")
+    assert result.exit_code == 0
+    options = {line.split()[0] for line in result.stdout.splitlines()}
+    known = {name for p in command.params for name in p.opts if name.startswith("--")}
+    assert options == known - {"--redact", "--list"}
+
+
+def test_a_run_without_a_trace_has_flame_graphs_of_its_waits(tmp_path: Path) -> None:
+    save(ctr_run(), tmp_path / "run")
+    assert call(tmp_path / "run", "--speedscope", tmp_path / "x.json").exit_code == 0
+    profiles = json.loads((tmp_path / "x.json").read_bytes())["profiles"]
+    assert [profile["type"] for profile in profiles] == ["sampled"]
+
+
+def test_neither_trace_nor_waits_is_told(tmp_path: Path) -> None:
+    save(Run("empty"), tmp_path / "run")
+    with pytest.raises(PerfkitError, match="neither a trace nor sync points"):
+        call(tmp_path / "run", "--speedscope", tmp_path / "x.json")
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_flame_graphs_of_a_trace_hold_its_threads_and_streams(trace: Path, tmp_path: Path) -> None:
+    assert call(trace, "--speedscope", tmp_path / "x.json").exit_code == 0
+    profiles = json.loads((tmp_path / "x.json").read_bytes())["profiles"]
+    assert {profile["type"] for profile in profiles} == {"sampled", "evented"}
+
+
+def test_findings_become_sarif(run: Path, tmp_path: Path) -> None:
+    assert call(run, "--sarif", tmp_path / "x.sarif").exit_code == 0
+    assert json.loads((tmp_path / "x.sarif").read_bytes())["runs"][0]["results"]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
@@ -104,7 +138,8 @@ def test_the_tensorboard_copy_is_written(trace: Path, tmp_path: Path) -> None:
 
 def test_everything_redacted_carries_nothing_private(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    options = ("--perfetto", out / "p.json", "--tb-compat", out / "t.json.gz", "--csv", out / "csv")
+    options = ["--perfetto", out / "p.json", "--tb-compat", out / "t.json.gz", "--csv", out / "csv"]
+    options += ["--speedscope", out / "s.json", "--sarif", out / "f.sarif"]
     assert call(run, *options, "--copy", out / "run", "--redact").exit_code == 0
     for file in out.rglob("*"):
         if file.is_file():

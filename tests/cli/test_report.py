@@ -6,7 +6,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
+from click.shell_completion import CompletionItem
 from click.testing import CliRunner, Result
 
 from perfkit.base.errors import PerfkitError
@@ -54,6 +56,120 @@ def test_json_and_markdown_go_to_stdout_alone(run_directory: Path) -> None:
     assert not Path("reports").exists()
 
 
+@pytest.mark.parametrize(
+    ("style", "beginning"),
+    [
+        ("md", "# perfkit: ctr-found\n"),
+        ("json", "{"),
+        ("terminal", "perfkit  ctr-found"),
+        ("sarif", "{"),
+    ],
+)
+def test_every_format_but_the_page_goes_to_stdout(
+    run_directory: Path, style: str, beginning: str
+) -> None:
+    assert _call(run_directory, "--format", style).stdout.startswith(beginning)
+    assert not Path("reports").exists()
+
+
+def test_the_page_alone_says_where_it_is(run_directory: Path) -> None:
+    assert _call(run_directory, "--format", "html").stdout == "reports/ctr-found.html\n"
+
+
+def test_sarif_holds_the_findings_relative_to_this_folder(run_directory: Path) -> None:
+    run = json.loads(_call(run_directory, "--format", "sarif").stdout)["runs"][0]
+    assert {result["ruleId"] for result in run["results"]} >= {"per-expert-loop"}
+
+
+def test_a_run_is_named_without_its_folder(run_directory: Path) -> None:
+    assert _call("ctr", "--format", "md").stdout.startswith("# perfkit: ctr-found")
+
+
+def test_completion_offers_the_runs_and_else_files(run_directory: Path) -> None:
+    assert [item.value for item in _completed("")] == ["ctr"]
+    assert [item.type for item in _completed("./x")] == ["file"]
+
+
+def _completed(incomplete: str) -> list[CompletionItem]:
+    (argument,) = [p for p in command.params if isinstance(p, click.Argument)]
+    return argument.shell_complete(click.Context(command), incomplete)
+
+
+@pytest.fixture
+def other_directory(run_directory: Path) -> Path:
+    """The same program in half the time and without its loop over experts."""
+    before = ctr_run()
+    steps = tuple(replace(s, end_ns=s.start_ns + s.duration_ns // 2) for s in before.steps)
+    syncs = tuple(sync for sync in before.syncs if sync.count < 64)
+    after = replace(before, name="ctr-fast", steps=steps, syncs=syncs)
+    directory = run_directory.parent / "fast"
+    directory.mkdir()
+    data = diagnose(after, _engine.outcome).to_json()
+    (directory / "diagnosis.json").write_text(json.dumps(data), encoding="utf-8")
+    return directory
+
+
+def test_two_runs_become_one_page_and_a_verdict(run_directory: Path, other_directory: Path) -> None:
+    result = _call(run_directory, other_directory)
+    assert result.exit_code == 0
+    assert "A step is 2x faster" in result.output
+    page = Path("reports/ctr-found-to-ctr-fast.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") and "per-expert-loop" in page
+
+
+@pytest.mark.parametrize(
+    ("style", "beginning"),
+    [
+        ("md", "# perfkit: ctr-found → ctr-fast\n"),
+        ("json", '{\n "schema": "perfkit.comparison/1"'),
+        ("terminal", "perfkit  ctr-found → ctr-fast\n"),
+        ("sarif", "{"),
+    ],
+)
+def test_two_runs_in_every_format(
+    run_directory: Path, other_directory: Path, style: str, beginning: str
+) -> None:
+    assert _call(run_directory, other_directory, "--format", style).stdout.startswith(beginning)
+    assert not Path("reports").exists()
+
+
+def test_a_gate_that_holds_says_so_and_one_that_does_not_exits_with_3(
+    run_directory: Path, other_directory: Path
+) -> None:
+    limits = ("--fail-if", "slower=5%|syncs=+1", "--format", "terminal")
+    better = _call(run_directory, other_directory, *limits)
+    assert (better.exit_code, "gate holds" in better.stderr) == (0, True)
+    worse = _call(other_directory, run_directory, *limits)
+    assert worse.exit_code == 3
+    assert "gate slower=5% does not hold: a step takes 100.0% longer" in worse.stderr
+    assert "gate syncs=+1 does not hold" in worse.stderr
+    assert "gate" not in worse.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--fail-if", "slower=5%"), ("ctr", "ctr"), ("ctr", "--for", "h200")],
+    ids=["a gate of one", "three runs", "a prediction of two"],
+)
+def test_what_makes_no_sense_together_is_refused(
+    run_directory: Path, arguments: tuple[str, ...]
+) -> None:
+    assert _call(run_directory, *arguments).exit_code == 2
+
+
+def test_a_limit_nobody_understands_is_refused_before_anything_is_written(
+    run_directory: Path, other_directory: Path
+) -> None:
+    with pytest.raises(PerfkitError, match="--fail-if does not understand"):
+        _call(run_directory, other_directory, "--fail-if", "nicer=5%")
+    assert not Path("reports").exists()
+
+
+def test_runs_of_older_versions_are_compared(run_directory: Path) -> None:
+    old = Path(__file__).parents[1] / "data" / "diagnosis_1.json"
+    assert _call(old, run_directory, "--format", "md").exit_code == 0
+
+
 def test_markdown_goes_to_a_file(run_directory: Path) -> None:
     result = _call(run_directory, "--markdown", "--out", "verdict.md")
     assert result.stdout == ""
@@ -98,10 +214,6 @@ def test_a_run_nobody_has_judged_yet_is_judged_now(tmp_path: Path) -> None:
 def test_a_folder_is_no_file_to_write_to(run_directory: Path, tmp_path: Path) -> None:
     with pytest.raises(PerfkitError, match="is a folder"):
         _call(run_directory, "--out", tmp_path)
-
-
-def test_both_formats_at_once_are_refused(run_directory: Path) -> None:
-    assert _call(run_directory, "--json", "--markdown").exit_code == 2
 
 
 @pytest.mark.parametrize(

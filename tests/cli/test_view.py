@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,8 +23,12 @@ from perfkit.capture import doctor
 from perfkit.capture.doctor import Check
 from perfkit.capture.kineto import KinetoTrace
 from perfkit.cli import view
+from perfkit.exports.scalars import FILE
 from perfkit.exports.tensorboard import tensorboard
+from perfkit.io.rundir import load_diagnosis
 from tests.kineto_traces import KERNEL_US, document, gpu_events, write
+
+RECORDED = Path(__file__).resolve().parents[2] / "profiles" / "ctr-found"
 
 
 def refusal(*arguments: str) -> PerfkitError:
@@ -77,6 +82,41 @@ def test_a_trace_file_gets_a_folder_for_as_long_as_it_is_shown(tmp_path: Path) -
     assert not folder.exists()
 
 
+def test_curves_are_written_for_runs_that_have_none(tmp_path: Path) -> None:
+    folder = tmp_path / "nested" / "run"
+    shutil.copytree(RECORDED, folder)
+    view.with_scalars(tmp_path)
+    first = (folder / FILE).stat()
+    assert first.st_size > 500
+    view.with_scalars(tmp_path)
+    assert (folder / FILE).stat().st_mtime_ns == first.st_mtime_ns
+
+
+def test_a_run_that_does_not_open_gets_no_curves_and_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "diagnosis.json").write_text("{")
+    view.with_scalars(tmp_path)
+    assert [file.name for file in (tmp_path / "bad").iterdir()] == ["diagnosis.json"]
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (["diagnosis.json"], ["PERFKIT (reports)"]),
+        (["run.json", "w.pt.trace.json"], ["PERFKIT (reports)", "blank without network"]),
+        (["w.pt.trace.json"], ["the tab is PYTORCH_PROFILER", "blank without network"]),
+    ],
+)
+def test_it_says_what_is_to_be_seen_where(
+    tmp_path: Path, files: list[str], told: list[str]
+) -> None:
+    for name in files:
+        (tmp_path / name).touch()
+    lines = list(view._tabs(tmp_path))
+    assert len(lines) == len(told)
+    assert all(words in line for words, line in zip(told, lines, strict=True))
+
+
 def test_the_first_free_port_is_taken() -> None:
     port = view.free_port()
     assert 6006 <= port < 6056
@@ -124,7 +164,8 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
     tensorboard(source, root / "gpu")
     write(root / "untouched" / "gpu.pt.trace.json", document(gpu_events()))
     port = view.free_port()
-    with view.serving(root, port):
+    with view.serving(root, port) as (_, url):
+        assert url.endswith("#pytorch_profiler")  # there is no run of ours
         yield Plugin(port)
 
 
@@ -169,6 +210,45 @@ def test_without_conversion_tensorboard_would_show_no_device_time(plugin: Plugin
     operators = plugin.operators("untouched")
     assert "aten::addmm" in operators
     assert all(not row.get("device_self_duration") for row in operators.values())
+
+
+@pytest.mark.slow
+def test_the_profiler_and_the_report_tell_the_same_of_a_recorded_run(tmp_path: Path) -> None:
+    shutil.copytree(RECORDED, tmp_path / "ctr")
+    tables = load_diagnosis(RECORDED).tables
+    port = view.free_port()
+    with view.serving(tmp_path, port) as (_, url):
+        assert url == f"http://localhost:{port}/#perfkit"
+        plugin = Plugin(port)
+        deadline = time.monotonic() + 60
+        while not plugin.get("runs")["runs"] and time.monotonic() < deadline:
+            time.sleep(0.2)
+        overview = plugin.worker("ctr", "overview")
+        operators = plugin.operators("ctr")
+    steps: dict[object, int] = {}
+    for row in tables["step_breakdown"].records():
+        if row["side"] == "host":
+            steps[row["step"]] = steps.get(row["step"], 0) + int(row["time_ns"] or 0)
+    assert [row[0] for row in overview["steps"]["rows"]] == [str(step) for step in steps]
+    average = sum(steps.values()) / len(steps) / 1000
+    assert overview["performance"][0]["value"] == pytest.approx(average, abs=1)
+    same, nested = 0, set()
+    for ours in tables["operators"].records():
+        theirs = operators.get(str(ours["name"]))
+        if theirs is None or ours["place"] != "host":
+            continue
+        calls, own_us, total_us = (
+            float(ours[key] or 0) * len(steps) / scale
+            for key, scale in (("calls", 1), ("self_ns", 1000), ("total_ns", 1000))
+        )
+        assert theirs["calls"] == round(calls)
+        assert theirs["host_self_duration"] == pytest.approx(own_us, abs=1)
+        if theirs["host_total_duration"] != pytest.approx(total_us, abs=1):
+            nested.add(ours["name"])
+        same += 1
+    # these call themselves, and the plugin counts their time twice
+    assert nested == {"aten::arange", "aten::repeat_interleave"}
+    assert same > 50
 
 
 @pytest.mark.slow

@@ -50,6 +50,7 @@ def test_lower_rooms_are_imported_without_torch():
         "lint",
         "fixes",
         "remedies",
+        "compare",
         "report",
         "exports",
     )

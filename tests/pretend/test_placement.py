@@ -7,6 +7,7 @@ import torch
 
 from perfkit.detectors.places import TORCH_VERSION
 from perfkit.pretend import pretend_cuda
+from tests.pretend.watching import counts
 
 
 def test_mixing_devices_is_noted_not_fatal():
@@ -43,3 +44,23 @@ def test_a_type_only_cuda_has_a_kernel_for_is_widened_and_cast_back():
     with pretend_cuda():
         counted = torch.histc(torch.tensor([1, 2, 2], device="cuda"), bins=2, min=1, max=2)
         assert counted.tolist() == [1, 2] and counted.dtype == torch.int64
+
+
+@pytest.mark.parametrize("make", [torch.Tensor.to_sparse, torch.Tensor.to_sparse_csr])
+def test_indices_of_a_sparse_tensor_lie_where_it_lies(make):
+    there, host = make(torch.eye(3)), make(torch.eye(3))
+    parts = ("indices", "values") if there.layout == torch.sparse_coo else (
+        "crow_indices", "col_indices", "values")  # fmt: skip
+    with pretend_cuda():
+        there = there.cuda()
+        assert all(getattr(there, part)().is_cuda for part in parts)
+        assert make(torch.eye(3, device="cuda")).t().is_cuda
+        assert not any(getattr(host, part)().is_cuda for part in parts)
+
+
+def test_a_mask_made_from_the_indices_of_a_sparse_tensor_is_read():
+    def without_loops():
+        edges = torch.eye(3).to_sparse().cuda().indices()
+        return edges[:, edges[0] != edges[1]]
+
+    assert counts(without_loops) == {"h2d": 1, "mask_index": 1}

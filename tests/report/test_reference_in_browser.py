@@ -71,3 +71,17 @@ def test_a_link_opens_its_page_also_where_the_search_hides_it(
     page.evaluate("location.hash = '#kind-nonzero'")
     page.locator("#kind-nonzero .body").wait_for()
     assert page.locator(".search input").input_value() == ""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: sync_api.Browser, tmp_path: Path, scheme: str) -> None:
+    package = pytest.importorskip("axe_playwright_python", reason="axe-core is not installed")
+    script = Path(package.__path__[0], "axe.min.js").read_text(encoding="utf-8")
+    # The page's own policy would keep axe out, too.
+    page = _reference(browser, tmp_path, color_scheme=scheme, bypass_csp=True).page
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    page.evaluate(script)
+    found = page.evaluate("axe.run()")
+    assert len(found["passes"]) > 10
+    serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+    assert [(each["id"], each["nodes"][0]["target"]) for each in serious] == []

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from perfkit.base.errors import PerfkitError
-from perfkit.rewrites._inputs_file import load, save
+from perfkit.rewrites._inputs_file import function_of, load, save
 from perfkit.rewrites._inputs_tree import Packed
 
 
@@ -222,3 +222,39 @@ def test_a_class_that_is_nowhere_is_named(tmp_path):
     path.write_bytes(text)
     with pytest.raises(PerfkitError, match="need Made of"):
         load(path)
+
+
+class Inner(torch.nn.Module):
+    def __init__(self):
+        raise AssertionError("a module is made again without its __init__")
+
+
+def test_a_module_comes_back_with_its_tensors_submodules_and_plain_attributes(tmp_path):
+    inner = object.__new__(Inner)
+    torch.nn.Module.__init__(inner)
+    inner.linear, inner.k, inner.last = torch.nn.Linear(2, 3), 2, None
+    inner.register_buffer("count", torch.ones(1))
+    inner.log = open
+    inner.lock = object()
+    inner.eval()
+    tree = {"args": [], "kwargs": {}, "state": dict(inner.named_parameters()), "self": inner}
+    packed = Packed(tree, modules=True)
+    assert packed.why_not == [] and any("lock" in note for note in packed.notes)
+    save(tmp_path / "a.safetensors", "Inner", packed)
+    call = load(tmp_path / "a.safetensors")
+    again = call.module
+    assert type(again) is Inner and (again.k, again.last, again.training) == (2, None, False)
+    assert again.linear.weight is call.state["linear.weight"]
+    assert torch.equal(again.count, inner.count) and not hasattr(again, "lock")
+    assert function_of(tmp_path / "a.safetensors") == "Inner"
+
+
+def test_a_forged_module_is_one_sentence(tmp_path):
+    node = {"module": "os:environ", "training": 1, "own": [], "parameters": [], "buffers": []}
+    document = {
+        "schema": "perfkit.inputs/2", "function": "f", "tree": {"self": node},
+        "why_not": [], "notes": [],
+    }  # fmt: skip
+    save_file({"x": torch.ones(1)}, tmp_path / "a", {"perfkit": json.dumps(document)})
+    with pytest.raises(PerfkitError, match="holds no captured inputs"):
+        load(tmp_path / "a")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from perfkit.base.errors import NotApplicable, NotObservable
-from perfkit.model.run import Run
+from perfkit.model.run import OpStat, Run
 from perfkit.rules.cuda_graph_candidate import FIX, cuda_graph_candidate
 from perfkit.rules.launch_bound_step import launch_bound_step
-from tests.cost_rows import row
-from tests.draw import draw, item
+from perfkit.rules.python_bound_step import python_bound_step
+from tests.cost_rows import GPU, row
+from tests.draw import US, draw, item
 from tests.trace_pictures import trace
 
 STEADY = """
@@ -50,22 +52,39 @@ def test_silent_where_steps_launch_differently() -> None:
     assert looked.at.startswith("bound by launches, but steps launch differently")
 
 
-def test_a_candidate_has_the_saving_and_says_what_was_not_checked() -> None:
+def measured(**about: Any) -> Run:
+    """The same step on a GPU that was seen to idle."""
+    ops = (OpStat("k", "device", 1, 100 * US, 100 * US),)
+    drawn = draw(
+        f"step  {'b' * 1000}.{'l' * 1000}.ddd.ddd", device="cuda", peaks=GPU, costs=(row(us=10.0),),
+        costed_steps=1, launches_per_step=162.0, ops=ops, **about,
+    )  # fmt: skip
+    return replace(drawn, events=trace(STEADY))
+
+
+def test_a_prediction_saves_nothing_as_sizes_are_those_of_a_cpu() -> None:
+    (finding,) = cuda_graph_candidate(run()).findings
+    assert (finding.saving, finding.evidence["step"]) == (None, "predicted")
+
+
+def test_a_candidate_has_the_saving() -> None:
+    (finding,) = cuda_graph_candidate(measured()).findings
+    assert finding.saving is not None
+    assert finding.saving.likely_ns == 400 * US
+    (bound,) = launch_bound_step(measured()).findings
+    assert bound.saving is None
+    assert bound.evidence["part_of"] == "cuda-graph-candidate"
+    (small,) = python_bound_step(measured()).findings
+    assert small.saving is None
+    assert small.evidence["part_of"] == "launch-bound-step"
+
+
+def test_a_candidate_says_what_was_not_checked() -> None:
     (finding,) = cuda_graph_candidate(run()).findings
     assert finding.title == (
         "The step repeats the same 400 launches without a wait: a CUDA graph can replay them"
     )
     assert finding.rewrite == "cuda_graph_step"
     assert finding.fix == FIX
-    assert finding.saving is not None
-    assert finding.saving.likely_ns > 0
     assert finding.evidence["not_checked"] == "shapes of operators were not recorded"
     assert finding.confidence == "low"
-
-
-def test_the_launches_are_saved_once() -> None:
-    (bound,) = launch_bound_step(run()).findings
-    assert bound.saving is None
-    assert bound.evidence["part_of"] == "cuda-graph-candidate"
-    (waiting,) = launch_bound_step(run(sync="i...i")).findings
-    assert waiting.saving is not None

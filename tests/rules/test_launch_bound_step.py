@@ -7,7 +7,8 @@ import pytest
 from perfkit.base.errors import NotApplicable, NotObservable
 from perfkit.model.diagnosis import Finding
 from perfkit.model.run import OpStat, Run
-from perfkit.rules.launch_bound_step import FIX, launch_bound_step
+from perfkit.rules._launching import FIX
+from perfkit.rules.launch_bound_step import launch_bound_step
 from tests.cost_rows import CPU, GPU, row
 from tests.draw import US, draw, item
 
@@ -78,10 +79,11 @@ def test_waits_have_to_go_first_and_may_leave_nothing_to_save() -> None:
     assert "CUDA graph; a larger batch" in finding.fix
 
 
-def test_a_prediction_is_not_sure() -> None:
+def test_a_prediction_is_not_sure_and_saves_nothing_as_sizes_are_those_of_a_cpu() -> None:
     run = draw(PICTURE, device="pretend-cuda", costs=(row(us=1),), costed_steps=1,
                launches_per_step=400.0)  # fmt: skip
     (finding,) = found(run)
     assert finding.confidence == "low"
     assert finding.evidence["device"] == "NVIDIA H200 SXM"
     assert finding.evidence["step"] == "predicted"
+    assert finding.saving is None

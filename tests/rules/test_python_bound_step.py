@@ -90,7 +90,7 @@ def test_the_found_lens_loss_is_bound_by_its_launches() -> None:
     )
     assert finding.evidence["ns_per_launch"] == 21_793
     assert finding.evidence["most_called"] == "aten::add, 300 per step"
-    assert finding.confidence == "low"
+    assert (finding.confidence, finding.saving) == ("low", None)
 
 
 def test_without_a_trace_nobody_knows_what_was_called_most() -> None:

@@ -24,6 +24,17 @@ FILE = seeded(
 
     def accuracy():
         return right.item()
+
+    def draft():
+        while len(tokens) < length:
+            last = tokens
+            tokens.append(logits.argmax().item())
+        for row in rows:
+            words.append(logits[row].argmax().item())
+            logits = model(words[-1])
+        for row in rows:
+            answers.append(logits[row].argmax().item())
+            print(answers)
     """,
 )
 
@@ -50,6 +61,12 @@ def test_it_does_not_apply_where_nothing_waits() -> None:
 )
 def test_silent(line: str, why: str) -> None:
     assert _found(_read(line)) == (), why
+
+
+@pytest.mark.parametrize("line", ["tokens.append", "words.append"])
+def test_silent_where_the_loop_goes_on_from_what_is_collected(line: str) -> None:
+    assert _found(_read(line, "draft")) == ()
+    assert len(_found(_read("answers.append", "draft"))) == 1
 
 
 def test_silent_on_copies_to_the_device() -> None:
