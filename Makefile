@@ -9,7 +9,7 @@ demo: $(VENV)/.installed  ## profile the shipped CTR workload and show the verdi
 
 test: $(VENV)/.installed-test  ## everything, a real browser and a real TensorBoard included
 	scripts/chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.installed-test  ## the quick half of the house rules
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -28,7 +28,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,integrations]'
 	touch $@
 
 clean:

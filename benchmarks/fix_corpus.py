@@ -152,9 +152,9 @@ def page(rows: list[Row], every: int) -> str:
     lines = [
         "# Fixes over whole packages",
         "",
-        f"Written by `benchmarks/fix_corpus.py`: {named}, changed in memory. Wrong is a crash, a result that "
-        "does not parse, a second run that would change more, or a change that the signs of a fix "
-        "would hide. Parsed are the files in which the signs of a fix occur.",
+        f"Written by `benchmarks/fix_corpus.py`: {named}, changed in memory. Wrong is a result that does not "
+        "parse, a second run that would change more, or, with `--all-files`, a change that the signs of a "
+        "fix hide. Parsed are the files in which the signs of a fix occur.",
         "",
         "| package | changes | files | lines | parsed | lines/s | wrong | changed files | changes by fix "
         "| told, not done |",

@@ -15,6 +15,7 @@ from perfkit.analysis.live_waits import idle_after
 from perfkit.analysis.trace_reading import trace_reading
 from perfkit.base.errors import NotObservable
 from perfkit.model.events import Events
+from perfkit.model.gap import LOST_SYNCS
 from perfkit.model.run import Instrument, Run
 from perfkit.model.syncs import Direction, Frame, Phase, Sync
 
@@ -58,8 +59,11 @@ def sync_points(run: Run) -> tuple[SyncPoint, ...]:
     """The sync points of steady steps, most frequent first.
 
     Raises:
-        NotObservable: no step was watched by a sync detector.
+        NotObservable: no step was watched by a sync detector, or what it saw is lost.
     """
+    lost = next((gap.why for gap in run.gaps if gap.what == LOST_SYNCS), None)
+    if lost is not None:
+        raise NotObservable(lost)
     deep, light = _indices(run, "deep"), _indices(run, "light")
     in_deep = _by_key(s for s in run.syncs if s.step in deep)
     in_light = _by_key(s for s in run.syncs if s.step in light)

@@ -25,6 +25,7 @@ from perfkit.io import samples as on_disk
 from perfkit.io.launch import Rank, launch_name, this_rank
 from perfkit.model.costs import OpCost
 from perfkit.model.diagnosis import Diagnosis
+from perfkit.model.gap import LOST_SYNCS
 from perfkit.model.run import SCHEMA, Gap, Run
 from perfkit.model.syncs import Frame, Sync
 
@@ -173,10 +174,10 @@ def load(path: Path) -> Run:
         syncs = _syncs(json.loads((path / "syncs.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
         syncs = ()
-        gaps.append(Gap("the synchronisation points", "syncs.json is missing"))
+        gaps.append(Gap(LOST_SYNCS, "syncs.json is missing"))
     except (OSError, ValueError, LookupError, TypeError) as error:
         syncs = ()
-        gaps.append(Gap("the synchronisation points", f"syncs.json is damaged: {error}"))
+        gaps.append(Gap(LOST_SYNCS, f"syncs.json is damaged: {error}"))
     try:
         samples = on_disk.read_samples(path / on_disk.FILE)
     except FileNotFoundError:  # nothing was sampled

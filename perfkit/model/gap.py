@@ -11,3 +11,7 @@ class Gap:
 
     what: str
     why: str
+
+
+LOST_SYNCS = "the synchronisation points"
+"""`Gap.what` where a run's record of them is gone: none of them is known, which is not none at all."""

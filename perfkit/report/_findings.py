@@ -75,6 +75,8 @@ def _sources(
     table = diagnosis.tables.get("source")
     found: dict[tuple[str, int], tuple[str, tuple[SnippetLine, ...]]] = {}
     for row in table.records() if table else ():
+        if row["text"] is None:  # left out of a run that was made to be shared
+            continue
         line = SnippetLine(int(row["number"] or 0), str(row["text"]), bool(row["marked"]))
         key = str(row["file"]), int(row["line"] or 0)
         function, lines = found.get(key, (str(row["function"] or ""), ()))

@@ -16,7 +16,8 @@ from perfkit.analysis.sync_points import (
     watched_steps,
 )
 from perfkit.base.errors import NotObservable
-from perfkit.model.run import Run, Step
+from perfkit.model.gap import LOST_SYNCS
+from perfkit.model.run import Gap, Run, Step
 from perfkit.model.syncs import Frame, Sync
 from tests.draw import draw, item
 
@@ -24,6 +25,12 @@ from tests.draw import draw, item
 def test_no_watched_step_is_not_observable_rather_than_free_of_syncs() -> None:
     with pytest.raises(NotObservable):
         sync_points(draw("step  bbbb.llll"))
+
+
+def test_a_lost_record_is_not_observable_though_steps_were_watched() -> None:
+    run = replace(draw("step  bbbb.dddd"), gaps=(Gap(LOST_SYNCS, "syncs.json is missing"),))
+    with pytest.raises(NotObservable, match="syncs.json is missing"):
+        sync_points(run)
 
 
 def test_watched_steps_without_evidence_have_no_sync_point() -> None:
