@@ -1,7 +1,8 @@
 """Advice that fits the statement: the same read calls for one thing in a branch and another in a log line.
 
 Looks at the text of one statement and at the loop around it; says nothing where it recognises nothing,
-so that the advice of the kind's own page stands.
+so that the advice of the kind's own page stands. The loop of the steps themselves is none to be left
+out.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ def fitting(kind: str, source: Source | None) -> str | None:
         return None
     if kind == "item":
         return _read(source)
-    if kind in ("nonzero", "mask_index") and source.loop is not None:
-        return _selection_in_loop(source.loop)
+    if kind in ("nonzero", "mask_index") and source.repeated_by is not None:
+        return _selection_in_loop(source.repeated_by)
     return None
 
 
@@ -43,8 +44,9 @@ def _read(source: Source) -> str | None:
         return "log every N steps; until then keep the value as a detached tensor"
     if _SUM.search(code):
         return "accumulate on the device (total += value.detach()) and read once at the end"
-    if source.loop is not None:
-        return f"read everything once before the loop of line {source.loop} (.tolist()), or vectorise it"
+    loop = source.repeated_by
+    if loop is not None:
+        return f"read everything once before the loop of line {loop} (.tolist()), or vectorise it"
     return None
 
 

@@ -7,18 +7,13 @@ repeat it. Comprehensions and generator expressions are loops too. Source that c
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from perfkit.analysis.source import lines_of
+from perfkit.analysis.source import learns, lines_of, names_steps
 from perfkit.model.syncs import Frame
 
-_STEPS = re.compile(
-    r"loader|epoch|\bsteps?\b|\bbatch(es)?\b|iteration|\btrain_|num_steps|dataset", re.IGNORECASE
-)
-_LEARNS = re.compile(r"\.backward\(|\.step\(|zero_grad\(|\bperfkit\.step\b")
 _HEADER = 200
 _FILE_CHARACTERS = 2_000_000
 _FRAMES = 12
@@ -36,12 +31,14 @@ class Loop:
         last: its last line.
         goes_through_steps: it is the loop of the steps themselves: by its header, or because it learns
             in its body.
+        learns: it learns in its body.
     """
 
     place: Frame
     text: str
     last: int
     goes_through_steps: bool
+    learns: bool = False
 
     def holds(self, place: Frame | None) -> bool:
         """True for a line of its own."""
@@ -50,16 +47,17 @@ class Loop:
         return self.place.line <= place.line <= self.last
 
 
-def loops_around(stack: Iterable[Frame]) -> tuple[Loop, ...]:
+def loops_around(stack: Iterable[Frame], outside: Collection[Loop] = ()) -> tuple[Loop, ...]:
     """Every loop that repeats a place, innermost first; those of the steps themselves left out.
 
     Args:
         stack: the frames of the place, innermost first.
+        outside: loops that are known to lie around the step (`step_loops`): left out too.
     """
     found: dict[Loop, None] = {}
     for frame, _ in zip(stack, range(_FRAMES), strict=False):
         found.update(dict.fromkeys(loops_at(frame)))
-    return tuple(loop for loop in found if not loop.goes_through_steps)
+    return tuple(loop for loop in found if not loop.goes_through_steps and loop not in outside)
 
 
 def loops_at(place: Frame) -> tuple[Loop, ...]:
@@ -123,8 +121,8 @@ def _children(
 
 def _loop(node: ast.stmt | ast.expr, place: Frame, text: str, lines: list[str]) -> Loop:
     last = node.end_lineno or node.lineno
-    learns = any(_LEARNS.search(line) for line in lines[node.lineno - 1 : last])
-    return Loop(place, text, last, learns or bool(_STEPS.search(text)))
+    trained = learns(lines[node.lineno - 1 : last])
+    return Loop(place, text, last, trained or names_steps(text), trained)
 
 
 def _generators(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> str:

@@ -20,6 +20,9 @@ _METRIC = re.compile(r"\+=|\.append\(|\bsum\(|loss|metric|accura|correct|log|pri
 _SELECTIONS = ("nonzero", "mask_index", "masked_select")
 _READS = ("item", "tolist", "d2h")
 
+MADE = re.compile(r"\b(torch|np)\.(tensor|as_tensor|arange|zeros|ones|full)\(")
+"""A statement that makes a tensor: of Python numbers, so no prefetch brings it to the device earlier."""
+
 NAMED = (
     "segment_ids",
     "moe_dispatch",
@@ -42,6 +45,8 @@ def ready_rewrite(kind: str, source: Source | None) -> str | None:
     if source is None:
         return None
     if kind in ("h2d", "h2d_pageable_async"):
+        if MADE.search(source.code):
+            return None
         return "fused_embedding" if _SLOTS.search(source.code) else "pinned_prefetch"
     if kind in _SELECTIONS or kind in _READS:
         return _of_a_loop(source) or _of_a_statement(kind, source.code)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +23,10 @@ _LINE_CHARACTERS = 500
 _FILE_BYTES = 20_000_000
 _FILE_CHARACTERS = 2_000_000
 """Beyond this a file is not parsed: the line alone has to do."""
+_STEPS = re.compile(
+    r"loader|epoch|\bsteps?\b|\bbatch(es)?\b|iteration|\btrain_|num_steps|dataset", re.IGNORECASE
+)
+_LEARNS = re.compile(r"\.backward\(|\.step\(|zero_grad\(|\bperfkit\.step\b")
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Source:
         lines: the statement with three lines on either side.
         loop: line of the innermost `for` or `while` around it in the same function; None outside.
         loop_text: that line; empty outside.
+        through_steps: that loop goes through the steps themselves, so it cannot be left out.
     """
 
     code: str
@@ -49,6 +56,12 @@ class Source:
     lines: tuple[SourceLine, ...]
     loop: int | None = None
     loop_text: str = ""
+    through_steps: bool = False
+
+    @property
+    def repeated_by(self) -> int | None:
+        """Line of the loop around it, unless that is the loop of the steps."""
+        return None if self.through_steps else self.loop
 
 
 def source_at(place: Frame | None) -> Source | None:
@@ -72,7 +85,17 @@ def source_at(place: Frame | None) -> Source | None:
         code = code[:_CODE_CHARACTERS].rstrip() + " …"
     function, loop = index.functions.get(place.line, ""), index.loops.get(place.line)
     header = lines[loop - 1].strip()[:_CODE_CHARACTERS] if loop else ""
-    return Source(code, function, context, loop, header)
+    return Source(code, function, context, loop, header, loop in index.through_steps)
+
+
+def learns(lines: Sequence[str]) -> bool:
+    """Whether something is trained in these lines."""
+    return any(_LEARNS.search(line) for line in lines)
+
+
+def names_steps(header: str) -> bool:
+    """Whether the header of a loop speaks of steps, batches or epochs."""
+    return bool(_STEPS.search(header))
 
 
 def functions_of(file: str) -> dict[int, str]:
@@ -96,11 +119,15 @@ def lines_of(file: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Index:
-    """Per line: the innermost statement's first and last line, the enclosing name, the loop around."""
+    """Per line: the innermost statement's first and last line, the enclosing name, the loop around.
+
+    `through_steps` are the lines of those loops that go through the steps themselves.
+    """
 
     spans: dict[int, tuple[int, int]]
     functions: dict[int, str]
     loops: dict[int, int | None]
+    through_steps: frozenset[int] = frozenset()
 
 
 @lru_cache(maxsize=32)
@@ -112,6 +139,7 @@ def _index(text: str) -> _Index:
     spans: dict[int, tuple[int, int]] = {}
     functions: dict[int, str] = {}
     loops: dict[int, int | None] = {}
+    lines, through_steps = text.split("\n"), set()
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     # From the outside in, so that the innermost has the last word.
     for node in sorted(statements, key=lambda node: node.lineno - (node.end_lineno or node.lineno)):
@@ -120,15 +148,18 @@ def _index(text: str) -> _Index:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             outer = functions.get(node.lineno)
             name = f"{outer}.{node.name}" if outer else node.name
-            lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-            functions.update(dict.fromkeys(lines, name))
-            loops.update(dict.fromkeys(lines))  # a loop around a definition is no loop of its body
+            body = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            functions.update(dict.fromkeys(body, name))
+            loops.update(dict.fromkeys(body))  # a loop around a definition is no loop of its body
         elif isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
             inside = range(
                 node.lineno + isinstance(node, ast.For), (node.end_lineno or node.lineno) + 1
             )
             loops.update(dict.fromkeys(inside, node.lineno))
-    return _Index(spans, functions, loops)
+            whole = lines[node.lineno - 1 : node.end_lineno]
+            if learns(whole) or any(names_steps(header) for header in whole[:1]):
+                through_steps.add(node.lineno)
+    return _Index(spans, functions, loops, frozenset(through_steps))
 
 
 def _head(node: ast.stmt) -> tuple[int, int]:

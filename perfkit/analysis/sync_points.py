@@ -59,7 +59,8 @@ def sync_points(run: Run) -> tuple[SyncPoint, ...]:
     """The sync points of steady steps, most frequent first.
 
     Raises:
-        NotObservable: no step was watched by a sync detector, or what it saw is lost.
+        NotObservable: no step was watched by a sync detector, what it saw is lost, or nothing was on the
+            device that could have been waited for.
     """
     lost = next((gap.why for gap in run.gaps if gap.what == LOST_SYNCS), None)
     if lost is not None:
@@ -71,6 +72,8 @@ def sync_points(run: Run) -> tuple[SyncPoint, ...]:
         if run.source == "trace":
             raise NotObservable("the trace holds no call to a device that could wait")
         raise NotObservable("no complete step was watched by the sync detectors")
+    if nothing_placed(run):
+        raise NotObservable("no tensor of the watched steps counted as on the device")
     points = [_merge(evidence, len(deep)) for evidence in in_deep.values()]
     # Trace evidence lives in light steps; it adds places that deep steps did not show.
     points += [_merge(found, len(light)) for key, found in in_light.items() if key not in in_deep]
@@ -89,6 +92,21 @@ def _with_idle_time(points: list[SyncPoint], run: Run, deep: frozenset[int]) -> 
         else point
         for point in points
     ]
+
+
+def nothing_placed(run: Run) -> bool:
+    """Whether the watched steps had nothing on the device that is pretended or assumed.
+
+    What a detector cannot tell from a CPU tensor it cannot see waited for: that is no clean program.
+    """
+    seen = any(sync.step is not None for sync in run.syncs)
+    settings = ("pretend-cuda", "cpu")
+    return (
+        run.source == "capture"
+        and run.device in settings
+        and run.launches_per_step == 0
+        and not seen
+    )
 
 
 def watched_steps(run: Run) -> int:

@@ -74,6 +74,7 @@ class Session:
         self.evidence.paused = True
         self._parts.sampling.off()
         self._parts.light.off()
+        self._parts.costs.end(False)  # a step that never ends counts nowhere
         self._parts.detectors.close()
         self._patches.close()
         self._progress.close()

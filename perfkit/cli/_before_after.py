@@ -31,7 +31,7 @@ def before_after(
         PerfkitError: a limit cannot be read, or a file cannot be written.
     """
     from perfkit.compare.comparison import compare
-    from perfkit.compare.gate import broken, limits
+    from perfkit.compare.gate import broken, limits, named
 
     asked = limits(fail_if) if fail_if is not None else ()
     comparison = compare(before, after)
@@ -52,7 +52,7 @@ def before_after(
     for each in failures:
         click.echo(f"perfkit: gate {each.limit.text} does not hold: {each.why}", err=True)
     if asked and not failures:
-        told = ", ".join(limit.text for limit in asked)
+        told = ", ".join(named(limit, comparison) for limit in asked)
         click.echo(f"perfkit: gate holds: {told}", err=True)
     return GATE if failures else 0
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from perfkit.compare.findings import FindingChange, finding_changes
 from perfkit.compare.lines import Line, LineChange, line_changes
 from perfkit.compare.steps import Sample, StepChange, step_change
-from perfkit.model.diagnosis import Diagnosis, Finding, Saving
+from perfkit.compare.totals import Total, cost_of_waits, together, totals
+from perfkit.model.diagnosis import Diagnosis, Saving
 
 SCHEMA = "perfkit.comparison/1"
 
@@ -31,6 +32,8 @@ _TOLD = (
 """Facts that may be the reason of a difference: they are told, and the comparison stands."""
 _SAME_WORK = 0.01
 _WORK = "work per step (another batch, or other mathematics)"
+_FOR = re.compile(r"--for[ =](?:'[^']*'|\S+)")
+"""All that changes what is said of a recorded trace, whose file is named otherwise each time."""
 _GOES = re.compile(r"\s--(?:out|report|device)[ =]\S+|\s--(?:no-report|quiet|json|open)\b|\s-q\b")
 
 
@@ -45,20 +48,6 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Total:
-    """Something counted per step; None where nobody counted. `name` is as `Comparison.total` takes it."""
-
-    name: str
-    words: str
-    before: float | None
-    after: float | None
-
-    @property
-    def change(self) -> float | None:
-        return None if self.before is None or self.after is None else self.after - self.before
-
-
-@dataclass(frozen=True)
 class Comparison:
     """Two runs: what surrounds them, how long a step takes, what it waits for, what was found.
 
@@ -67,6 +56,7 @@ class Comparison:
         differences: what forbids first.
         predicted: what the findings that are gone were estimated to cost, together; None where none
             had an estimate. Costs overlap: the sum is the most that could be won.
+        waiting: what the waits and copies of each are estimated to cost per step, together.
     """
 
     before: str
@@ -78,6 +68,19 @@ class Comparison:
     lines: tuple[LineChange, ...]
     findings: tuple[FindingChange, ...]
     predicted: Saving | None
+    waiting: tuple[Saving | None, Saving | None] = (None, None)
+
+    @property
+    def pretended(self) -> bool:
+        """Whether both ran under the pretence, where times are this CPU's and counts the program's own."""
+        return set(self.devices) == {"pretend-cuda"}
+
+    @property
+    def lead(self) -> Literal["counts", "step time"]:
+        """What the headline is about: under the pretence what was counted, where it was in both."""
+        same_step = all(each.name != "step" for each in self.differences)
+        counted = self.total("syncs").change is not None
+        return "counts" if self.pretended and same_step and counted else "step time"
 
     def total(self, name: str) -> Total:
         """The total of that name: syncs, copies or launches."""
@@ -93,6 +96,7 @@ class Comparison:
             "schema": SCHEMA,
             "before": self.before,
             "after": self.after,
+            "lead": self.lead,
             "differences": [vars(each) for each in self.differences],
             "step_time": _steps_json(self.steps),
             "per_step": {
@@ -103,7 +107,10 @@ class Comparison:
                 for each in self.lines
             ],
             "findings": [_finding_json(each) for each in self.findings],
-            "predicted": vars(self.predicted) if self.predicted else None,
+            "predicted": _saving_json(self.predicted),
+            "cost_of_waits": dict(
+                zip(("before", "after"), map(_saving_json, self.waiting), strict=True)
+            ),
         }
 
 
@@ -123,10 +130,11 @@ def compare(before: Diagnosis, after: Diagnosis) -> Comparison:
         devices=(before.facts.get("device", "unknown"), after.facts.get("device", "unknown")),
         differences=differences,
         steps=steps,
-        totals=_totals(before, after, lines),
+        totals=totals(before, after, lines),
         lines=lines,
         findings=findings,
-        predicted=_predicted([c.before for c in findings if c.state == "gone" and c.before]),
+        predicted=together(c.before for c in findings if c.state == "gone" and c.before),
+        waiting=(cost_of_waits(before), cost_of_waits(after)),
     )
 
 
@@ -151,12 +159,19 @@ def _differences(before: Diagnosis, after: Diagnosis) -> tuple[Difference, ...]:
 
 def _arguments(before: str, after: str) -> list[Difference]:
     """The options that only one of two command lines has; where a run goes is no difference."""
-    first, second = (_options(_GOES.sub(" ", text)) for text in (before, after))
+    first, second = (_options(_asked(text)) for text in (before, after))
     if first == second:
         return []
     only = [each for each in first if each not in second], [e for e in second if e not in first]
     words = [" ".join(each) or "–" for each in only]
     return [Difference("arguments", words[0], words[1])]
+
+
+def _asked(command: str) -> str:
+    """The command without where the run goes; of recorded traces only what was asked of them."""
+    if command.startswith("perfkit analyze"):
+        return " ".join(_FOR.findall(command))
+    return _GOES.sub(" ", command)
 
 
 def _options(command: str) -> list[str]:
@@ -177,55 +192,6 @@ def _flops(diagnosis: Diagnosis) -> float:
     return float(sum(v for row in rows if isinstance(v := row.get("flops"), (int, float))))
 
 
-def _totals(before: Diagnosis, after: Diagnosis, lines: Sequence[LineChange]) -> tuple[Total, ...]:
-    looked = _looked(before), _looked(after)
-
-    def counted(copies: bool) -> tuple[float | None, float | None]:
-        sides = ([c.before for c in lines], [c.after for c in lines])
-        first, second = (
-            round(sum(one.per_step for one in side if one and one.is_copy is copies), 6)
-            if seen
-            else None
-            for side, seen in zip(sides, looked, strict=True)
-        )
-        return first, second
-
-    return (
-        Total("syncs", "synchronisations", *counted(False)),
-        Total("copies", "blocking copies", *counted(True)),
-        Total("launches", "launches", _launches(before), _launches(after)),
-    )
-
-
-def _looked(diagnosis: Diagnosis) -> bool:
-    """Whether anybody looked for sync points: an empty table alone does not tell."""
-    table = diagnosis.tables.get("sync_points")
-    if table and table.rows:
-        return True
-    states = {o.rule: o.state for o in diagnosis.outcomes}
-    return states.get("host-wait-in-step") in ("found", "clear")
-
-
-def _launches(diagnosis: Diagnosis) -> float | None:
-    text = diagnosis.facts.get("launches per step", "").replace(",", "")
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _predicted(gone: Sequence[Finding]) -> Saving | None:
-    savings = [finding.saving for finding in gone if finding.saving]
-    if not savings:
-        return None
-    return Saving(
-        max(saving.low_ns for saving in savings),
-        max(max(s.low_ns for s in savings), sum(s.likely_ns for s in savings)),
-        max(max(s.low_ns for s in savings), sum(s.high_ns for s in savings)),
-        "the largest alone, and all added up",
-    )
-
-
 def _steps_json(steps: StepChange) -> dict[str, Any]:
     return {
         "judgement": steps.judgement,
@@ -243,6 +209,10 @@ def _sample_json(sample: Sample | None) -> Mapping[str, Any] | None:
     if sample is None:
         return None
     return {name: value for name, value in vars(sample).items() if name != "durations_ns"}
+
+
+def _saving_json(saving: Saving | None) -> Mapping[str, Any] | None:
+    return None if saving is None else vars(saving)
 
 
 def _line_json(line: Line | None) -> Mapping[str, Any] | None:

@@ -2,7 +2,8 @@
 
 A limit is `slower=5%`, or `syncs`, `copies`, `launches` or `findings` with `=+N` or `=+N%`. It is broken
 where the change reaches it. A step counts as slower only where that is measurable. What cannot be judged
-does not hold: a gate that could not look must not look open.
+does not hold: a gate that could not look must not look open. Under the pretence `slower` is about this
+CPU's time, and says so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from perfkit.compare.comparison import Comparison
 COUNTS = ("syncs", "copies", "launches", "findings")
 _LIMIT = re.compile(r"(\w+)=\+?(\d+(?:\.\d+)?)(%?)")
 _ROUNDING = 1e-9
+_CPU_TIME = "time on this CPU, which is no test of CUDA: limit syncs, copies or launches"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,12 @@ def broken(comparison: Comparison, asked: tuple[Limit, ...]) -> list[Broken]:
     return [Broken(limit, why) for limit, why in found if why]
 
 
+def named(limit: Limit, comparison: Comparison) -> str:
+    """The limit as it was written, and whose time it is about where that is not the device's."""
+    cpu = limit.name == "slower" and comparison.pretended
+    return f"{limit.text} (time on this CPU)" if cpu else limit.text
+
+
 def _limit(text: str) -> Limit:
     match = _LIMIT.fullmatch(text)
     name = match.group(1) if match else ""
@@ -67,11 +75,12 @@ def _limit(text: str) -> Limit:
 
 def _slower(comparison: Comparison, limit: Limit) -> str:
     steps = comparison.steps
+    here = f" ({_CPU_TIME})" if comparison.pretended else ""
     if steps.judgement == "unknown" or steps.ratio is None:
-        return f"step times cannot be judged: {steps.reason}"
+        return f"step times cannot be judged: {steps.reason}{here}"
     worse = steps.ratio - 1
     if steps.judgement == "slower" and worse >= limit.amount:
-        return f"a step takes {worse:.1%} longer"
+        return f"a step takes {worse:.1%} longer{here}"
     return ""
 
 

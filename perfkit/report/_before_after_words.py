@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from perfkit.base import units
-from perfkit.compare.comparison import Comparison, Total
+from perfkit.compare.comparison import Comparison
+from perfkit.compare.totals import Total
+from perfkit.model.diagnosis import Saving
+from perfkit.report import _words
 
 _STEADY = 1.02
 
@@ -19,6 +22,32 @@ def device(comparison: Comparison) -> str:
 
 
 def what(comparison: Comparison) -> str:
+    """What the runs are compared by: the step time with how sure that is, or what was counted."""
+    return _counted(comparison) if comparison.lead == "counts" else step_time(comparison)
+
+
+def _counted(comparison: Comparison) -> str:
+    told = _counts(comparison)
+    changed = any(total.change for total in comparison.totals)
+    start = f"Per step {told}" if changed else f"Nothing that is counted changed: {told} per step"
+    cost = waiting(comparison)
+    return f"{start}; {WAITING}: {cost}." if cost else f"{start}."
+
+
+WAITING = "estimated cost of waits and copies on CUDA"
+
+
+def waiting(comparison: Comparison) -> str:
+    """The ranges of the waits' estimated cost; empty where one of them is not known."""
+    ranges = [_range(each) for each in comparison.waiting if each is not None]
+    return " → ".join(dict.fromkeys(ranges)) if len(ranges) == 2 else ""
+
+
+def _range(cost: Saving) -> str:
+    return _words.span(cost) if cost.high_ns else "nothing"
+
+
+def step_time(comparison: Comparison) -> str:
     """The step time, with how sure that is."""
     steps = comparison.steps
     if steps.before is None or steps.after is None:
@@ -38,7 +67,8 @@ def certainty(comparison: Comparison) -> str:
     steps = comparison.steps
     if steps.ratio is None or steps.before is None or steps.after is None:
         return ""
-    told = f"After takes {steps.ratio:.3f} of before's time"
+    time = "CPU time" if comparison.pretended else "time"
+    told = f"After takes {steps.ratio:.3f} of before's {time}"
     if steps.low is not None:
         told += f" (99 % interval {steps.low:.3f} to {steps.high:.3f})"
     if steps.wander > _STEADY:
@@ -47,13 +77,18 @@ def certainty(comparison: Comparison) -> str:
 
 
 def why(comparison: Comparison) -> str:
-    """What it waits for and launches now, and what was found."""
-    counted = [_total(total) for total in comparison.totals]
-    told = [words for words in counted if words]
+    """What the headline leaves out: what is counted, or this CPU's time; and what was found."""
     states = [(len(comparison.found(state)), state) for state in ("gone", "new", "remained")]
-    found = [f"{count} {state}" for count, state in states if count]
-    counts = f"Per step {', '.join(told)}" if told else "Counts per step are not known in both runs"
-    return f"{counts}; findings: {', '.join(found) or 'none in either'}."
+    found = ", ".join(f"{count} {state}" for count, state in states if count) or "none in either"
+    if comparison.lead == "counts":
+        return f"Findings: {found}. On this CPU, which is no test of CUDA: {step_time(comparison)}"
+    told = _counts(comparison)
+    counts = f"Per step {told}" if told else "Counts per step are not known in both runs"
+    return f"{counts}; findings: {found}."
+
+
+def _counts(comparison: Comparison) -> str:
+    return ", ".join(words for words in map(_total, comparison.totals) if words)
 
 
 def next_step(comparison: Comparison) -> str:

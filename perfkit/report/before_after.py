@@ -8,12 +8,22 @@ from rich.console import Console
 from rich.text import Text as Line
 
 from perfkit.base import units
-from perfkit.compare.comparison import Comparison, Total
+from perfkit.compare.comparison import Comparison
 from perfkit.compare.findings import FindingChange
 from perfkit.compare.lines import LineChange
 from perfkit.compare.steps import Sample
+from perfkit.compare.totals import Total
 from perfkit.report import _words, html, markdown
-from perfkit.report._before_after_words import certainty, device, name, next_step, what, why
+from perfkit.report._before_after_words import (
+    WAITING,
+    certainty,
+    device,
+    name,
+    next_step,
+    waiting,
+    what,
+    why,
+)
 from perfkit.report._text import short_names, visible
 from perfkit.report.blocks import (
     Block,
@@ -66,12 +76,16 @@ def show(comparison: Comparison, console: Console, written: str = "") -> None:
         mark = "not comparable" if fact.forbids else "differs"
         line(f"{mark}: {fact.name}: {fact.before} → {fact.after}", "yellow")
     line(what(comparison), "bold")
+    counted = comparison.lead == "counts"
+    if counted:
+        line(why(comparison))
     if told := certainty(comparison):
         line(told, "dim")
     for side, sample in zip(("before", "after"), _samples(comparison), strict=True):
         if sample and sample.starved_cores is not None:
             line(f"{side}: {sample.warning}", "yellow")
-    line(why(comparison))
+    if not counted:
+        line(why(comparison))
     changed = [each for each in comparison.lines if each.change]
     names = short_names(_files(comparison))
     for each in changed[:_IN_TERMINAL]:
@@ -89,6 +103,8 @@ def show(comparison: Comparison, console: Console, written: str = "") -> None:
 
 def _verdict(comparison: Comparison) -> tuple[Part, ...]:
     tiles = [_step_tile(comparison), *map(_total_tile, comparison.totals)]
+    if comparison.lead == "counts":
+        tiles = [*tiles[1:], *_cost_tile(comparison), tiles[0]]
     hero = Hero(what(comparison), why(comparison), next_step(comparison), tuple(tiles))
     forbidding = [each for each in comparison.differences if each.forbids]
     if forbidding:
@@ -104,7 +120,14 @@ def _step_tile(comparison: Comparison) -> Tile:
     told = _JUDGED.get(steps.judgement, steps.judgement)
     if steps.ratio is not None:
         told += f", ratio {steps.ratio:.3f}"
-    return Tile("step time", " → ".join(times), told)
+    label = "step time on this CPU" if comparison.pretended else "step time"
+    return Tile(label, " → ".join(times), told)
+
+
+def _cost_tile(comparison: Comparison) -> tuple[Tile, ...]:
+    told = waiting(comparison)
+    likely = [_words.likely(cost) if cost.high_ns else "0" for cost in comparison.waiting if cost]
+    return (Tile(f"{WAITING}, per step", " → ".join(likely), f"range {told}"),) if told else ()
 
 
 def _total_tile(total: Total) -> Tile:
@@ -158,7 +181,8 @@ def _steps(comparison: Comparison) -> Block | None:
         "What is the same in a whole run and another in the next, such as other work on the machine, cannot "
         "be seen here: measure again in the other order."
     )
-    return Block("steps", "Step time", (*_figure(comparison), Grid(heads, rows)), lead)
+    title = "Step time on this CPU" if comparison.pretended else "Step time"
+    return Block("steps", title, (*_figure(comparison), Grid(heads, rows)), lead)
 
 
 def _figure(comparison: Comparison) -> tuple[Figure, ...]:

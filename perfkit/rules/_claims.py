@@ -1,9 +1,11 @@
 """Which rule speaks for a sync, so that no wait is counted twice.
 
 A rule that names the problem behind several lines claims their sync points: its module defines
-`claims(points)` and `PRIORITY` beside the rule. Points go to the first rule that wants them, lowest
-priority number first. `host_wait_in_step` and `blocking_copies` still list every line; what is claimed
-they list as part of the finding that claims it, with no saving of its own.
+`PRIORITY` and `claims(points)` beside the rule; one about loops defines `loop_of(point, loops)` and
+`LEAST` per step instead, and is given the loops inside the step, innermost first. Points go to the
+first rule that wants them, lowest priority number first. `host_wait_in_step` and `blocking_copies`
+still list every line; what is claimed they list as part of the finding that claims it, with no saving
+of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 
 from perfkit.analysis.loops import Loop, loops_around
 from perfkit.analysis.source import source_at
+from perfkit.analysis.step_loops import around_steps
 from perfkit.analysis.sync_costs import step_limit
 from perfkit.analysis.sync_points import SyncPoint, sync_points
 from perfkit.base import plugins, units
@@ -58,7 +61,8 @@ class Claim:
         return name if name and name != "<module>" else "the script"
 
 
-Claims = Callable[[Sequence[SyncPoint]], Sequence[Claim]]
+Claims = Callable[[Sequence[SyncPoint], frozenset[Loop]], Sequence[Claim]]
+"""What a rule claims of these points, given the loops around the step."""
 
 
 def claimed(run: Run, rule: str, *, reads_source: bool = True) -> tuple[Claim, ...]:
@@ -76,7 +80,7 @@ def claimed(run: Run, rule: str, *, reads_source: bool = True) -> tuple[Claim, .
         raise NotApplicable("no line waits for the device or copies")
     if reads_source and not any(source_at(point.site) for point in points):
         raise NotObservable("the source of the lines that wait is not at hand")
-    return _partition(points).get(rule, ())
+    return _partition(points, run.step_marker).get(rule, ())
 
 
 def parts(run: Run) -> dict[SyncPoint, str]:
@@ -87,24 +91,32 @@ def parts(run: Run) -> dict[SyncPoint, str]:
     """
     return {
         point: f"{_id(rule)} at {short(claim.place)}"
-        for point, (rule, claim) in _owners(sync_points(run)).items()
+        for point, (rule, claim) in _owners(run).items()
     }
 
 
 def loops(run: Run) -> frozenset[Loop]:
     """Every loop that a rule speaks for, those inside it and those it is called from included."""
     try:
-        points = sync_points(run)
+        partition = _partition(sync_points(run), run.step_marker)
     except NotObservable:
         return frozenset()
-    return frozenset(
-        loop
-        for claims in _partition(points).values()
-        for claim in claims
-        if claim.loop is not None
-        for point in claim.points
-        for loop in loops_around(point.stack)
-    )
+    claims = [claim for taken in partition.values() for claim in taken if claim.loop is not None]
+    return frozenset(loop for claim in claims for loop in loops_of(run, claim))
+
+
+def loops_of(run: Run, claim: Claim) -> tuple[Loop, ...]:
+    """The loops inside the step that repeat the points of a claim."""
+    outside = outside_loops(run)
+    return tuple(loop for p in claim.points for loop in loops_around(p.stack, outside))
+
+
+def outside_loops(run: Run) -> frozenset[Loop]:
+    """The loops around the step, which own nothing that happens in it; none where no step was watched."""
+    try:
+        return around_steps(sync_points(run), run.step_marker)
+    except NotObservable:
+        return frozenset()
 
 
 def owners(run: Run) -> dict[SyncPoint, str]:
@@ -113,10 +125,11 @@ def owners(run: Run) -> dict[SyncPoint, str]:
     Raises:
         NotObservable: no step was watched.
     """
-    points = sync_points(run)
-    owned = {point: _id(rule) for point, (rule, _) in _owners(points).items()}
+    owned = {point: _id(rule) for point, (rule, _) in _owners(run).items()}
     general = ("host-wait-in-step", "blocking-copies")
-    return {point: owned.get(point) or general[_places.is_copy(point)] for point in points}
+    return {
+        point: owned.get(point) or general[_places.is_copy(point)] for point in sync_points(run)
+    }
 
 
 def by_line(
@@ -130,18 +143,6 @@ def by_line(
             halves[spoken_for.get(point)].append(point)
         found += [(half, owner) for owner, half in halves.items()]
     return found
-
-
-def by_loop(
-    points: Sequence[SyncPoint], loop_of: Callable[[SyncPoint], Loop | None]
-) -> list[Claim]:
-    """Points by the loop that names their problem; those without one left out."""
-    found: dict[Loop, list[SyncPoint]] = defaultdict(list)
-    for point in points:
-        loop = loop_of(point)
-        if loop is not None:
-            found[loop].append(point)
-    return [Claim(loop.place, tuple(mine), loop) for loop, mine in found.items()]
 
 
 def by_line_of(
@@ -236,20 +237,21 @@ def short(place: Frame | None) -> str:
 
 
 @lru_cache(maxsize=4)
-def _partition(points: tuple[SyncPoint, ...]) -> dict[str, tuple[Claim, ...]]:
+def _partition(points: tuple[SyncPoint, ...], marker: str) -> dict[str, tuple[Claim, ...]]:
     left, found = list(points), {}
+    outside = around_steps(points, marker)
     for name, claims in _claimants():
-        taken = tuple(claims(tuple(left)))
+        taken = tuple(claims(tuple(left), outside))
         owned = {point for claim in taken for point in claim.points}
         left = [point for point in left if point not in owned]
         found[name] = taken
     return found
 
 
-def _owners(points: tuple[SyncPoint, ...]) -> dict[SyncPoint, tuple[str, Claim]]:
+def _owners(run: Run) -> dict[SyncPoint, tuple[str, Claim]]:
     return {
         point: (rule, claim)
-        for rule, claims in _partition(points).items()
+        for rule, claims in _partition(sync_points(run), run.step_marker).items()
         for claim in claims
         for point in claim.points
     }
@@ -258,11 +260,33 @@ def _owners(points: tuple[SyncPoint, ...]) -> dict[SyncPoint, tuple[str, Claim]]
 @lru_cache(maxsize=1)
 def _claimants() -> tuple[tuple[str, Claims], ...]:
     modules = [
-        (module.PRIORITY, name, module.claims)
+        (module.PRIORITY, name, module)
         for name, module in plugins.modules(_ROOM).items()
-        if hasattr(module, "claims")
+        if hasattr(module, "PRIORITY")
     ]
-    return tuple((name, claims) for _, name, claims in sorted(modules, key=lambda m: m[:2]))
+    return tuple(
+        (name, _by_loop(module) if hasattr(module, "loop_of") else _anywhere(module))
+        for _, name, module in sorted(modules, key=lambda m: m[:2])
+    )
+
+
+def _anywhere(module: Any) -> Claims:
+    return lambda points, _: module.claims(points)
+
+
+def _by_loop(module: Any) -> Claims:
+    """Points by the loop that names their problem; those without one left out."""
+
+    def claims(points: Sequence[SyncPoint], outside: frozenset[Loop]) -> list[Claim]:
+        found: dict[Loop, list[SyncPoint]] = defaultdict(list)
+        for point in points:
+            loop = module.loop_of(point, loops_around(point.stack, outside))
+            if loop is not None:
+                found[loop].append(point)
+        taken = [Claim(loop.place, tuple(mine), loop) for loop, mine in found.items()]
+        return [claim for claim in taken if claim.per_step >= module.LEAST]
+
+    return claims
 
 
 def _id(name: str) -> str:

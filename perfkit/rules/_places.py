@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import reduce
 from operator import add
 
 from perfkit.analysis.advice import fitting
 from perfkit.analysis.loops import loops_at
+from perfkit.analysis.ready_rewrites import MADE as MADE
 from perfkit.analysis.ready_rewrites import ready_rewrite
-from perfkit.analysis.source import Source, lines_of, source_at
+from perfkit.analysis.source import lines_of, source_at
 from perfkit.analysis.sync_costs import Cost, cost
 from perfkit.analysis.sync_points import SyncPoint, stack_text, watched_steps
 from perfkit.base import plugins
@@ -23,8 +23,6 @@ from perfkit.model.syncs import COPY_KINDS as COPY_KINDS
 from perfkit.model.syncs import Frame, is_copy_kind
 from perfkit.model.table import Cell
 
-MADE = re.compile(r"\b(torch|np)\.(tensor|as_tensor|arange|zeros|ones|full)\(")
-"""A statement that makes a tensor."""
 _INTO = re.compile(r"(?P<name>\w[\w.]*?)(\.(append|extend|update)\(|\s*\+=)")
 _READS = ("item", "tolist")
 _GO_ON = "Go on from the result on the device (torch.stack, cat) and read all of them once after the loop"
@@ -62,7 +60,7 @@ def advice(points: list[SyncPoint]) -> str:
     if kind in _READS and goes_on_from_it(points[0].site):
         return _GO_ON
     if own is None or own == general:
-        own = fitting(kind, _without_step_loop(points[0].site)) or general
+        own = fitting(kind, source_at(points[0].site)) or general
     return _sentence(own or "")
 
 
@@ -78,23 +76,8 @@ def goes_on_from_it(site: Frame | None) -> bool:
     return indexed or (loop.text.startswith("while") and asked)
 
 
-def _without_step_loop(site: Frame | None) -> Source | None:
-    """The source of a place; a loop through the steps themselves cannot be left out, so it is no loop."""
-    source = source_at(site)
-    if site is None or source is None or source.loop is None:
-        return source
-    steps = [loop.place.line for loop in loops_at(site) if loop.goes_through_steps]
-    return replace(source, loop=None, loop_text="") if source.loop in steps else source
-
-
 def rewrite(points: list[SyncPoint]) -> str | None:
-    """Id of the shipped rewrite that fits; None where none is recognised.
-
-    What is made of Python numbers is to be made on the device: no prefetch brings it there earlier.
-    """
-    copied = points[0].kind in ("h2d", "h2d_pageable_async")
-    if copied and MADE.search(code_at(points[0].site)):
-        return None
+    """Id of the shipped rewrite that fits; None where none is recognised."""
     return ready_rewrite(points[0].kind, source_at(points[0].site))
 
 

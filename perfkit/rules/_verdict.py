@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from perfkit.analysis.source import source_at
 from perfkit.analysis.steps import typical_step
+from perfkit.analysis.sync_points import nothing_placed
 from perfkit.analysis.trace_reading import trace_reading
 from perfkit.base import units
 from perfkit.base.errors import NotObservable
@@ -20,6 +21,17 @@ Pair = tuple[str, Finding]
 
 _WAIT, _COPY = "host-wait-in-step", "blocking-copies"
 _FEW_GPUS = 3
+_PLACED = {
+    "pretend-cuda": "what the program puts there",
+    "cpu": "what a parameter or the input of an nn.Module touches",
+}
+_PLACE = {
+    "pretend-cuda": 'Put tensors there (device="cuda", .to("cuda")), or read the program as if moved: '
+    "--device cpu.",
+    "cpu": 'Create the tensors with device="cuda" and measure with --device pretend-cuda, or put the '
+    "work into an nn.Module.",
+}
+"""What is on the device in settings without one, and what to do where nothing is."""
 _WEIGHTS = {"certain": 1.0, "likely": 1.0, "low": 0.5}
 _DOES = {
     "cuda": "it makes",
@@ -36,7 +48,9 @@ def verdict(run: Run, outcomes: tuple[Outcome, ...]) -> Verdict:
         return monitored(run, [finding for _, finding in pairs])
     what = _what(run, pairs)
     if pairs:
-        return Verdict(what, _why(pairs), _next(pairs))
+        return Verdict(what, _why(pairs) + _unplaced(run), _next(pairs))
+    if nothing_placed(run):
+        return Verdict(what, _unplaced(run).strip(), _PLACE[run.device])
     blind = [o for o in outcomes if o.state in ("not-observable", "error")]
     if all(o.state in ("not-observable", "error", "not-applicable") for o in outcomes):
         reasons = "; ".join(dict.fromkeys(o.reason or "unknown" for o in blind))
@@ -46,6 +60,16 @@ def verdict(run: Run, outcomes: tuple[Outcome, ...]) -> Verdict:
     if blind:
         why += f" {len(blind)} could not look: {', '.join(o.rule for o in blind)}."
     return Verdict(what, why, "Nothing to change here; profile a longer or larger run to be sure.")
+
+
+def _unplaced(run: Run) -> str:
+    """That waits could not be seen because nothing was on the device, where so."""
+    if not nothing_placed(run):
+        return ""
+    return (
+        " No tensor counted as on the device, so nothing could be seen waiting for it: there is only "
+        f"{_PLACED[run.device]}."
+    )
 
 
 def _what(run: Run, pairs: list[Pair]) -> str:

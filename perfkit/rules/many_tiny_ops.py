@@ -25,7 +25,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from perfkit.analysis.launches import LAUNCH_NS
-from perfkit.analysis.loops import Loop, loops_at
+from perfkit.analysis.loops import Loop, loops_around
 from perfkit.analysis.sync_costs import step_limit
 from perfkit.base import units
 from perfkit.base.errors import NotApplicable
@@ -78,12 +78,13 @@ def many_tiny_ops(run: Run) -> Looked:
 
 
 def _by_loop(run: Run) -> dict[Loop, list[OpCost]]:
-    """Operators by the outermost loop of the function they stand in, that of the steps aside."""
+    """Operators by the outermost loop of the function they stand in, those around the step aside."""
+    outside = _claims.outside_loops(run)
     found: dict[Loop, list[OpCost]] = defaultdict(list)
     for row in run.costs:
         if row.place is None:
             continue
-        loops = [loop for loop in loops_at(row.place) if not loop.goes_through_steps]
+        loops = loops_around([row.place], outside)
         if loops:
             found[loops[-1]].append(row)
     return found

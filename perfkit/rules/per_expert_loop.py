@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from perfkit.analysis.loops import Loop, loops_around
+from perfkit.analysis.loops import Loop
 from perfkit.analysis.sync_points import SyncPoint
 from perfkit.model.diagnosis import Finding
 from perfkit.model.run import Run
@@ -33,7 +33,7 @@ from perfkit.rules._claims import Claim
 from perfkit.rules._engine import Looked
 
 PRIORITY = 10
-_LEAST = 2.0
+LEAST = 2.0
 _EXPERTS = re.compile(r"expert|moe(?![a-z])|router", re.IGNORECASE)
 _OTHERS = re.compile(r"layer|block|head", re.IGNORECASE)
 
@@ -53,15 +53,9 @@ def per_expert_loop(run: Run) -> Looked:
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))
 
 
-def claims(points: Sequence[SyncPoint]) -> list[Claim]:
-    """The waits of each loop over experts."""
-    found = _claims.by_loop(points, _loop)
-    return [claim for claim in found if claim.per_step >= _LEAST]
-
-
-def _loop(point: SyncPoint) -> Loop | None:
+def loop_of(point: SyncPoint, loops: Sequence[Loop]) -> Loop | None:
     """The outermost loop over experts in the innermost function that has one."""
-    mine = [loop for loop in loops_around(point.stack) if _over_experts(loop)]
+    mine = [loop for loop in loops if _over_experts(loop)]
     same = [loop for loop in mine if loop.place.function == mine[0].place.function]
     return same[-1] if same else None
 

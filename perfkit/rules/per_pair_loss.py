@@ -25,7 +25,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from perfkit.analysis.loops import Loop, loops_around
+from perfkit.analysis.loops import Loop
 from perfkit.analysis.source import source_at
 from perfkit.analysis.sync_points import SyncPoint
 from perfkit.model.diagnosis import Finding
@@ -36,7 +36,7 @@ from perfkit.rules._claims import Claim
 from perfkit.rules._engine import Looked
 
 PRIORITY = 20
-_LEAST = 8.0
+LEAST = 8.0
 _LOSS = re.compile(r"loss(?!y)|preference|pairwise|criterion", re.IGNORECASE)
 _PAIRS = re.compile(r"\bpairs?\b|pairwise|better|worse|preference|chosen|rejected", re.IGNORECASE)
 _OTHERS = re.compile(r"\blayers?\b|\bblocks?\b|param", re.IGNORECASE)
@@ -61,19 +61,9 @@ def per_pair_loss(run: Run) -> Looked:
     return Looked(_places.watched(run), tuple(_finding(run, claim) for claim in found))
 
 
-def claims(points: Sequence[SyncPoint]) -> list[Claim]:
-    """The waits and copies of each loop of a loss."""
-    found = _claims.by_loop(points, _loop)
-    return [claim for claim in found if claim.per_step >= _LEAST]
-
-
-def _loop(point: SyncPoint) -> Loop | None:
+def loop_of(point: SyncPoint, loops: Sequence[Loop]) -> Loop | None:
     """The outermost loop of a loss around it."""
-    mine = [
-        loop
-        for loop in loops_around(point.stack)
-        if _of_a_loss(loop) or _called_as_a_loss(loop, point.stack)
-    ]
+    mine = [loop for loop in loops if _of_a_loss(loop) or _called_as_a_loss(loop, point.stack)]
     return mine[-1] if mine else None
 
 
@@ -105,7 +95,7 @@ def _names(loop: Loop) -> str:
 
 
 def _finding(run: Run, claim: Claim) -> Finding:
-    pairs = any(_PAIRS.search(_names(loop)) for p in claim.points for loop in loops_around(p.stack))
+    pairs = any(_PAIRS.search(_names(loop)) for loop in _claims.loops_of(run, claim))
     return _claims.finding(
         run,
         claim,

@@ -40,7 +40,7 @@ from perfkit.rules._claims import Claim
 from perfkit.rules._engine import Looked
 
 PRIORITY = 30
-_LEAST = 8.0
+LEAST = 8.0
 _SHARES = (0.0, 0.5, 1.0)
 _SLOTS = re.compile(r"slot|\bbags?\b|feature|field|column|embed|table|sparse", re.IGNORECASE)
 _LOOKUPS = frozenset(
@@ -76,15 +76,10 @@ def per_slot_embedding(run: Run) -> Looked:
     return Looked(f"{per_step} embedding lookups per step", found)
 
 
-def claims(points: Sequence[SyncPoint]) -> list[Claim]:
-    """The copies to the device of each loop over slots."""
-    found = _claims.by_loop([p for p in points if p.direction == "h2d"], _loop)
-    return [claim for claim in found if claim.per_step >= _LEAST]
-
-
-def _loop(point: SyncPoint) -> Loop | None:
-    mine = [loop for loop in loops_around(point.stack) if _SLOTS.search(loop.text)]
-    return mine[-1] if mine else None
+def loop_of(point: SyncPoint, loops: Sequence[Loop]) -> Loop | None:
+    """The outermost loop over slots around a copy to the device."""
+    mine = [loop for loop in loops if _SLOTS.search(loop.text)]
+    return mine[-1] if mine and point.direction == "h2d" else None
 
 
 def _counted(run: Run) -> bool:
@@ -94,11 +89,12 @@ def _counted(run: Run) -> bool:
 def lookup_loops(run: Run) -> dict[Loop, float]:
     """Loops that look up often, with their lookups per step."""
     counts: dict[Loop, float] = defaultdict(float)
+    outside = _claims.outside_loops(run)
     for row in run.costs:
         if row.op in _LOOKUPS and row.place is not None and row.phase != "backward":
-            for loop in loops_around([row.place])[-1:]:
+            for loop in loops_around([row.place], outside)[-1:]:
                 counts[loop] += row.calls / run.costed_steps
-    return {loop: count for loop, count in counts.items() if count >= _LEAST}
+    return {loop: count for loop, count in counts.items() if count >= LEAST}
 
 
 def _looking(run: Run, loop: Loop, count: float) -> Finding:

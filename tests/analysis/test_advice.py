@@ -8,8 +8,8 @@ from perfkit.analysis.advice import fitting
 from perfkit.analysis.source import Source
 
 
-def source(code: str, loop: int | None = None) -> Source:
-    return Source(code, "f", (), loop)
+def source(code: str, loop: int | None = None, through_steps: bool = False) -> Source:
+    return Source(code, "f", (), loop, through_steps=through_steps)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,8 @@ def source(code: str, loop: int | None = None) -> Source:
         ("item", source("value = loss.item()")),  # nothing special: the page's advice stands
         ("h2d", source("if x.to(device).any():")),  # a copy is no read
         ("nonzero", source("index = mask.nonzero()")),  # outside any loop
+        ("nonzero", source("index = mask.nonzero()", 7, True)),  # the steps cannot be left out
+        ("item", source("value = loss.item()", 7, True)),
     ],
 )
 def test_quiet_where_nothing_special_is_known(kind, given):

@@ -78,6 +78,11 @@ def test_loops_of_callers_follow_and_those_of_the_steps_are_left_out() -> None:
     assert [loop.text for loop in loops_around(stack)] == ["while a", "for a in x.tolist()"]
 
 
+def test_loops_known_to_lie_around_the_step_are_left_out_on_request() -> None:
+    outer = loops_at(at(FILE, "a = a.item()"))[1]
+    assert [loop.text for loop in loops_around((at(FILE, "a = a.item()"),), {outer})] == ["while a"]
+
+
 def test_what_learns_in_its_body_goes_through_steps_and_so_does_a_loader() -> None:
     assert loops_at(at(FILE, "loss = model"))[0].goes_through_steps
     assert loops_at(at(FILE, "model.forward(x)"))[0].goes_through_steps

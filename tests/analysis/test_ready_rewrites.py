@@ -19,6 +19,8 @@ def source(code: str, loop: str = "", function: str = "f") -> Source:
         ("item", None),
         ("item", source("if done.item():")),
         ("nonzero", source("rows = mask.nonzero()")),
+        ("h2d", source("w = torch.tensor(weights, device=x.device)")),  # nothing to prefetch
+        ("h2d", source("slots = torch.as_tensor(slots).to(device)")),
         ("synchronize", source("torch.cuda.synchronize()")),
         ("item", source("size = lengths.max().item()", "for batch in loader:")),
     ],

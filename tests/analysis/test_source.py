@@ -111,3 +111,15 @@ def test_code_without_a_file_comes_from_linecache() -> None:
         assert _at("<cell 3>", 1).code == "x = 1"
     finally:
         del linecache.cache["<cell 3>"]
+
+
+def test_a_loop_through_the_steps_is_known_by_its_header_or_by_learning() -> None:
+    name = "/home/ada/steps.py"
+    text = (
+        "for batch in loader:\n    a = 1\n    for row in rows:\n        b = 2\n"
+        "for number in range(9):\n    c = 3\n    loss.backward()\nd = 4\n"
+    )
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    known = {line: source_at(Frame(name, line, "f")) for line in (2, 4, 6, 8)}
+    told = {line: (s.loop, s.repeated_by) for line, s in known.items() if s is not None}
+    assert told == {2: (1, None), 4: (3, 3), 6: (5, None), 8: (None, None)}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfkit.analysis.sync_points import (
+    nothing_placed,
     set_up_syncs,
     stack_text,
     sync_points,
@@ -29,12 +30,37 @@ def test_no_watched_step_is_not_observable_rather_than_free_of_syncs() -> None:
 
 def test_a_lost_record_is_not_observable_though_steps_were_watched() -> None:
     run = replace(draw("step  bbbb.dddd"), gaps=(Gap(LOST_SYNCS, "syncs.json is missing"),))
-    with pytest.raises(NotObservable, match="syncs.json is missing"):
+    with pytest.raises(NotObservable, match=r"syncs\.json is missing"):
         sync_points(run)
 
 
 def test_watched_steps_without_evidence_have_no_sync_point() -> None:
     assert sync_points(draw("step  bbbb.dddd")) == ()
+
+
+@pytest.mark.parametrize(
+    ("device", "launches", "source"),
+    [
+        ("cuda", 0.0, "capture"),  # a GPU's own trace tells what it did
+        ("cpu", None, "capture"),  # nobody counted
+        ("pretend-cuda", 12.0, "capture"),
+        ("cpu", 0.0, "trace"),
+    ],
+)
+def test_what_did_run_on_a_device_or_was_not_counted_is_placed(device, launches, source) -> None:
+    fields = {"device": device, "launches_per_step": launches, "source": source}
+    assert not nothing_placed(replace(draw("step  bbbb.dddd"), **fields))
+
+
+def test_a_copy_is_something_on_the_device_though_nothing_ran_there() -> None:
+    run = draw("step  bbbb.dddd\nsync  .....i..", i=item(), device="cpu", launches_per_step=0.0)
+    assert len(sync_points(run)) == 1
+
+
+@pytest.mark.parametrize("device", ["cpu", "pretend-cuda"])
+def test_where_nothing_was_on_the_device_no_wait_could_be_seen(device) -> None:
+    with pytest.raises(NotObservable, match="no tensor of the watched steps"):
+        sync_points(draw("step  bbbb.dddd", device=device, launches_per_step=0.0))
 
 
 def test_set_up_and_warm_up_are_kept_out_of_steps() -> None:

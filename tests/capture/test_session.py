@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.modules import module as hooks
 
+from perfkit.analysis.sync_points import sync_points
+from perfkit.base.errors import NotObservable
 from perfkit.capture import instrument
 from perfkit.capture.schedule import Limits
 from perfkit.capture.script import MeasuringDone
@@ -56,10 +59,15 @@ def test_cpu_look_alikes_under_the_pretence_are_no_syncs(tmp_path):
     assert run.syncs == ()
 
 
-def test_a_capture_leaves_nothing_switched_on(tmp_path):
-    call, step = torch.nn.Module.__call__, instrument.active()
-    captured(train, tmp_path)
-    assert (torch.nn.Module.__call__, instrument.active()) == (call, step)
+@pytest.mark.parametrize("steps", range(8), ids="ends after {} steps".format)
+def test_a_capture_leaves_nothing_switched_on(tmp_path, steps):
+    def left():
+        global_hooks = hooks._global_forward_pre_hooks, hooks._global_forward_hooks
+        return torch.nn.Module.__call__, instrument.active(), [len(each) for each in global_hooks]
+
+    before = left()
+    captured(lambda: train(steps), tmp_path)
+    assert left() == before
     assert torch.cuda.is_available() is False or torch.version.cuda
 
 
@@ -82,6 +90,18 @@ def test_a_read_in_the_loss_is_found_in_deep_steps_only(tmp_path):
     assert [(sync.step, sync.count, sync.phase) for sync in reads] == [(2, 1, "forward")]
     assert reads[0].site.file == __file__
     assert run.launches_per_step > 0
+
+
+def test_plain_tensors_count_as_on_no_device_so_their_reads_are_not_looked_at(tmp_path):
+    def program():
+        for _ in range(8):
+            torch.ones(2).sum().item()
+            instrument.step()
+
+    run = captured(program, tmp_path, device="cpu")
+    assert (run.syncs, run.launches_per_step) == ((), 0)
+    with pytest.raises(NotObservable, match="counted as on the device"):
+        sync_points(run)
 
 
 def test_auto_leaves_a_pretence_that_the_program_never_used(tmp_path):

@@ -47,6 +47,32 @@ def test_of_two_commands_only_the_options_that_differ_are_told() -> None:
     assert compare(left, left).differences == ()
 
 
+def test_recorded_traces_are_named_otherwise_each_time() -> None:
+    def of(command: str) -> Diagnosis:
+        return diagnosis(facts={"command": f"perfkit analyze {command}"})
+
+    left = of("x.before.json.gz")
+    assert compare(left, of("'my traces/x after.json'")).differences == ()
+    (told,) = compare(left, of("--for 'a100 pcie' y.json.gz")).differences
+    assert (told.before, told.after) == ("–", "--for 'a100 pcie'")
+
+
+def test_a_device_or_a_cpu_program_is_compared_by_the_step_time() -> None:
+    for device in ("cuda", "cpu"):
+        one = diagnosis(point(1, "x"), steps=STEPS, facts={"device": device})
+        assert compare(one, one).lead == "step time"
+
+
+def test_under_the_pretence_what_was_counted_leads() -> None:
+    facts = {"device": "pretend-cuda", "step": "optimizer.step"}
+    one = diagnosis(point(1, "x"), steps=STEPS, facts=facts)
+    found = compare(one, one)
+    assert (found.lead, found.to_json()["lead"]) == ("counts", "counts")
+    assert compare(one, diagnosis(facts=facts, outcomes=())).lead == "step time"
+    assert compare(one, diagnosis(facts=facts | {"step": "DataLoader batch"})).lead == "step time"
+    assert compare(one, diagnosis(facts=facts | {"device": "cuda"})).lead == "step time"
+
+
 def test_copies_waits_and_launches_are_counted_apart() -> None:
     left = diagnosis(
         point(1, "x", 3.0),

@@ -6,7 +6,7 @@ import pytest
 
 from perfkit.base.errors import PerfkitError
 from perfkit.compare.comparison import Comparison, compare
-from perfkit.compare.gate import broken, limits
+from perfkit.compare.gate import broken, limits, named
 from perfkit.model.diagnosis import Diagnosis
 from tests.compare.pictures import diagnosis, finding, outcome, point
 
@@ -49,6 +49,16 @@ def test_fewer_is_never_too_many() -> None:
 def test_slower_by_more_than_the_limit() -> None:
     (why,) = reasons(diagnosis(steps=STEPS), diagnosis(steps=SLOWER), "slower=5%")
     assert why == "a step takes 20.0% longer"
+
+
+def test_slower_under_the_pretence_is_said_to_be_time_of_this_cpu() -> None:
+    facts = {"device": "pretend-cuda"}
+    before, after = (diagnosis(steps=steps, facts=facts) for steps in (STEPS, SLOWER))
+    (why,) = reasons(before, after, "slower=5%")
+    assert why.startswith("a step takes 20.0% longer (time on this CPU, which is no test of CUDA")
+    assert reasons(before, before, "slower=5%") == []
+    told = [named(limit, compare(before, before)) for limit in limits("slower=5%,syncs=+1")]
+    assert told == ["slower=5% (time on this CPU)", "syncs=+1"]
 
 
 @pytest.mark.parametrize("text", ["syncs=+1", "syncs=1", "syncs=+10%"])

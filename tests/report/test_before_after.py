@@ -14,6 +14,7 @@ from rich.console import Console
 from perfkit.compare.comparison import Comparison, compare
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.report import before_after
+from perfkit.report.blocks import Hero
 from perfkit.rules import _engine, diagnose
 from tests.compare.pictures import diagnosis, finding, outcome, point
 from tests.sample_runs import ctr_run, hostile_run, lens_run
@@ -79,6 +80,45 @@ def test_what_was_predicted_stands_beside_what_was_won() -> None:
     on_gpu = [replace(each, facts={"device": "cuda"}) for each in (slow(), fast())]
     text = before_after.text(compare(*on_gpu))
     assert "Predicted saving of what is gone: 0.5–2 ms per step; measured: 10 ms." in text
+
+
+def pretended() -> Comparison:
+    facts = {"device": "pretend-cuda", "launches per step": "90"}
+    return compare(*(replace(each, facts=facts) for each in (slow(), fast())))
+
+
+def test_under_the_pretence_what_was_counted_leads_and_the_time_is_this_cpus() -> None:
+    lines = shown(pretended()).splitlines()
+    assert lines[1] == (
+        "Per step 16 → 1 synchronisations, 0 blocking copies, 90 launches; "
+        "estimated cost of waits and copies on CUDA: 0.5–2 ms → nothing."
+    )
+    assert lines[2] == (
+        "Findings: 1 gone. On this CPU, which is no test of CUDA: A step is 2x faster: 20 ms → 10 ms."
+    )
+    assert lines[3].startswith("After takes 0.500 of before's CPU time (99 % interval")
+    verdict, *others = before_after.blocks(pretended())
+    (hero,) = (part for part in verdict.parts if isinstance(part, Hero))
+    assert [tile.label for tile in hero.tiles] == [
+        "synchronisations per step",
+        "blocking copies per step",
+        "launches per step",
+        "estimated cost of waits and copies on CUDA, per step",
+        "step time on this CPU",
+    ]
+    assert [tile.value for tile in hero.tiles[-2:]] == ["1 ms → 0", "20 ms → 10 ms"]
+    assert "Step time on this CPU" in [block.title for block in others]
+
+
+def test_under_the_pretence_counts_that_did_not_change_are_no_news() -> None:
+    same = replace(slow(), facts={"device": "pretend-cuda"})
+    assert (
+        shown(compare(same, same))
+        .splitlines()[1]
+        .startswith(
+            "Nothing that is counted changed: 16 synchronisations, 0 blocking copies per step; "
+        )
+    )
 
 
 def test_unknown_counts_are_dashes_and_not_zeros() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from perfkit.model.costs import OpCost
 from perfkit.model.run import Run
-from perfkit.report.blocks import Block, Cell, Grid, Head, Text
+from perfkit.report.blocks import Block, Cell, Grid, Head, Hero, Text, Tile
 from perfkit.report.html import page as page_of
 from perfkit.report.html import render
 from perfkit.rules import _engine, diagnose
@@ -338,3 +338,36 @@ def test_axe_finds_nothing_serious(
     assert len(found["passes"]) > 10
     serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
     assert [(each["id"], each["nodes"][0]["target"]) for each in serious] == []
+
+
+def test_no_word_of_a_narrow_column_is_broken(browser: sync_api.Browser, tmp_path: Path) -> None:
+    """A word in two lines has two rectangles."""
+    long = "--set attention=sdpa --set moe=grouped --set embedding=fused --set id_policy=clamp"
+    heads = tuple(map(Head, ("What", "Before", "After", "Meaning")))
+    rows = ((Cell("arguments"), Cell("–"), Cell(long), Cell("may be the reason")),)
+    text = page_of([Block("a", "A", (Text("a"),)), Block("b", "B", (Grid(heads, rows),))], "r", "d")
+    for width in (390, 1200):
+        opened = _opened(browser, text, tmp_path, viewport={"width": width, "height": 800})
+        first = opened.page.locator("#b td bdi").first
+        assert first.inner_text() == "arguments"
+        assert first.evaluate("each => each.getClientRects().length") == 1
+
+
+def test_advice_of_the_first_screen_takes_two_lines_at_most(
+    browser: sync_api.Browser, tmp_path: Path
+) -> None:
+    grid = Grid((Head("#", "number"), Head("Instead")), ((Cell("1"), Cell("a word " * 90)),))
+    text = page_of([Block("verdict", "V", (grid,))], "run", "cpu")
+    for width in (390, 1200):
+        opened = _opened(browser, text, tmp_path, viewport={"width": width, "height": 800})
+        advice = opened.page.locator("#verdict td").last.locator("bdi")
+        assert advice.evaluate("each => each.clientHeight") < 50
+
+
+def test_two_times_of_a_tile_stand_on_one_line(browser: sync_api.Browser, tmp_path: Path) -> None:
+    tiles = tuple(Tile(f"label {n}", "26.6 ms → 5.23 ms") for n in range(5))
+    text = page_of([Block("verdict", "V", (Hero("What", "why", "next", tiles),))], "run", "cpu")
+    for width in (390, 1200):
+        opened = _opened(browser, text, tmp_path, viewport={"width": width, "height": 800})
+        for value in opened.page.locator(".tiles dd").all():
+            assert value.evaluate("each => each.clientHeight") < 40

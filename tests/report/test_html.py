@@ -145,7 +145,7 @@ def test_hundreds_of_places_are_capped_and_counted() -> None:
 
 def test_unreadable_source_is_said_and_not_left_blank() -> None:
     text, _ = _page(draw("step  dddd\nsync  i...", i=item("/gone/model.py")))
-    assert "The source of this line could not be read." in text
+    assert "The source of this line was not recorded." in text
 
 
 def test_none_is_never_shown() -> None:
@@ -153,3 +153,9 @@ def test_none_is_never_shown() -> None:
         text, _ = _page(run)
         body = re.sub(r"<code>.*?</code>", "", text.split("<body>")[1].split("<script")[0])
         assert not re.search(r">\s*None\s*<", body)
+
+
+def test_the_footer_says_where_to_read_on() -> None:
+    footer = page([], "run", "cpu").rpartition("<footer>")[2]
+    assert "<code>perfkit docs</code>" in footer
+    assert "<code>perfkit explain RULE</code>" in footer

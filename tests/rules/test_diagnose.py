@@ -47,6 +47,26 @@ def test_a_clean_run_says_what_was_looked_at_and_what_was_not() -> None:
     assert int(count) == len(could_not.split(", "))
 
 
+@pytest.mark.parametrize(
+    ("device", "next_step"), [("cpu", "--device pretend-cuda"), ("pretend-cuda", "--device cpu")]
+)
+def test_nothing_on_the_device_is_no_clean_bill(device: str, next_step: str) -> None:
+    run = draw("step  bbbb.dddd", device=device, launches_per_step=0.0)
+    found = _diagnosed(run)
+    assert found.verdict.why.startswith("No tensor counted as on the device, ")
+    assert next_step in found.verdict.next
+    assert "Nothing to change" not in found.verdict.next
+    states = {each.rule: each.state for each in found.outcomes}
+    assert states["host-wait-in-step"] == states["blocking-copies"] == "not-observable"
+
+
+def test_what_was_found_without_a_device_leads_and_the_missing_device_is_told() -> None:
+    outcomes = (Outcome("a", "found", None, (Finding("Slow", fix="Do less"),)),)
+    told = verdict(draw("step  bbbb.dddd", device="cpu", launches_per_step=0.0), outcomes)
+    assert told.why.startswith("Slow. No tensor counted as on the device, ")
+    assert told.next == "Do less."
+
+
 def test_what_is_guessed_heads_the_verdict_only_where_it_saves_twice_of_what_is_sure() -> None:
     def why(likely_ns: int) -> str:
         sure = Finding("Sure", saving=Saving(0, 5, 9, "counted"))

@@ -45,6 +45,26 @@ MODEL = seeded(
 )
 
 
+SCRIPT = seeded(
+    "/home/ada/settings.py",
+    """
+    def run(moe):
+        model = Mixture(moe)
+        for batch in loader:
+            batch = batch.to(device)
+            if batch.isnan().any():
+                break
+            model(batch)
+
+    for chosen in ({}, {"moe": "auto"}):
+        run(chosen)
+        for batch in loader:
+            for expert in experts:
+                expert(batch).item()
+    """,
+)
+
+
 def _found(*lines: str, times: int = 1) -> tuple[Finding, ...]:
     syncs = [item(stack=tuple(at(MODEL, text) for text in stack.split(" < "))) for stack in lines]
     letters = "ijk"[: len(lines)] * times
@@ -70,6 +90,39 @@ def test_silent(line: str, why: str) -> None:
 
 def test_silent_below_two_waits_per_step() -> None:
     assert _found("rows = torch.where") == ()
+
+
+def _in_script(**steps: str) -> tuple[Finding, ...]:
+    """Findings of a script whose loop over settings speaks of experts; two waits each per step."""
+    start = at(SCRIPT, "    run(chosen)", "<module>")
+    call = (at(SCRIPT, "model(batch)", "run"), start)
+    stacks = {
+        "copied": (at(SCRIPT, "batch = batch.to", "run"), start),
+        "asked": (at(SCRIPT, "batch.isnan", "run"), start),
+        "expert": (at(MODEL, "rows = torch.where", "forward"), *call),
+        "inline": (at(SCRIPT, "expert(batch).item()", "<module>"),),
+    }
+    syncs = {letter: item(stack=stacks[name]) for name, letter in steps.items()}
+    cells = "".join(syncs) * 2
+    run = draw(
+        f"step  {'d' * len(cells)}\nsync  {cells}", step_marker="forward of Mixture", **syncs
+    )
+    return per_expert_loop(run).findings
+
+
+def test_silent_on_a_loop_around_the_step_whatever_it_speaks_of() -> None:
+    assert _in_script(copied="i", asked="j") == ()
+
+
+def test_a_loop_around_the_step_takes_nothing_from_the_loop_in_it() -> None:
+    (finding,) = _in_script(copied="i", asked="j", expert="k")
+    assert finding.place == at(MODEL, "for expert in", "Mixture.forward")
+    assert finding.evidence["per_step"] == 2
+
+
+def test_in_one_single_script_the_loop_in_the_step_is_found() -> None:
+    (finding,) = _in_script(inline="i")
+    assert finding.place == at(SCRIPT, "for expert in experts", "")
 
 
 def test_silent_on_the_lens_loss() -> None:

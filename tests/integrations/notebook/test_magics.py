@@ -69,6 +69,14 @@ def test_a_cell_is_measured_and_its_lines_are_named_as_in_the_notebook(notebook:
     assert measured.run.directory.parent == Path("profiles").absolute()
 
 
+def test_waits_on_plain_tensors_are_not_called_nothing_to_change(notebook: Notebook) -> None:
+    notebook.run(WORK)
+    (verdict,) = notebook.run(CELL.replace("pretend-cuda", "cpu").replace(', device="cuda"', ""))
+    told = " ".join(verdict["text/plain"].split())
+    assert "No tensor counted as on the device" in told and "--device pretend-cuda" in told
+    assert "Nothing to change" not in told
+
+
 def test_a_last_expression_is_shown_above_the_verdict(notebook: Notebook) -> None:
     notebook.run(WORK)
     cell = "%%perfkit --device cpu\nfor i in range(4): perfkit.step()\n'a value'"
