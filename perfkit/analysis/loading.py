@@ -11,10 +11,11 @@ were waited for is the time in which all of them together make one.
 A worker hands over every tensor of a batch by a file of its own in shared memory, which the main process
 opens and maps. That took its CPU 65 to 220 µs per tensor on two cores of a virtual machine, measured with
 torch 2.13 and 10 to 200 tensors of a batch, whatever their size: the most under the sharing strategy
-`file_descriptor`, the least under `file_system`; the worker takes as long again. The batches of the found
-ranking model, 61 tensors, took it 9 to 12 ms more than making them itself while others kept the cores
-busy. A machine whose system calls are fast takes a fraction, of which no measurement is at hand. The
-batch itself costs about as much as another tensor.
+`file_descriptor`, Linux's default, the least under `file_system`; the worker takes as long again, on two
+cores from the step: one worker made the found ranking model, 61 tensors a batch, 19 ms slower
+(`benchmarks/savings.md`), 400 µs a tensor with what it no longer loads. A machine whose system calls are
+fast takes a fraction, of which no measurement is at hand. The batch itself costs about as much as another
+tensor.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from perfkit.model.table import Column, Table
 
 _WAITED = 0.1
 """Share of the time since the batch before from which a batch counts as waited for."""
-HAND_OVER_NS = (20_000, 70_000, 250_000)
-"""What the main process needs for a tensor from a worker: at best, likely, at worst."""
+HAND_OVER_NS = (65_000, 200_000, 400_000)
+"""What a tensor from a worker costs the step: at best, likely, at worst; see the module."""
 _CLOCKS: tuple[Instrument, ...] = ("bare", "light")
 _COLUMNS = (
     Column("dataset"),

@@ -49,10 +49,14 @@ def modules(room: str) -> dict[str, ModuleType]:
     return {name: module(room, name) for name in names(room)}
 
 
-def _shipped(room: str) -> set[str]:
-    package = importlib.import_module(room)
-    found = (m.name for m in pkgutil.iter_modules(package.__path__))
-    return {name for name in found if not name.startswith("_")}
+def _shipped(room: str) -> frozenset[str]:
+    return _files(tuple(importlib.import_module(room).__path__))
+
+
+@lru_cache(maxsize=32)
+def _files(path: tuple[str, ...]) -> frozenset[str]:
+    found = (m.name for m in pkgutil.iter_modules(path))
+    return frozenset(name for name in found if not name.startswith("_"))
 
 
 def _added(room: str) -> dict[str, EntryPoint]:

@@ -75,7 +75,7 @@ def advice(run: Run, found: Loading, fix: str) -> str:
     """The settings of the loader, and what has to be done before; what cores are wanted for."""
     crowd = f"; {_crowd(run)}" if _crowded(run) and not _has_workers(found) else ""
     if not eaten(run, found):
-        return fix + _risk(run, found) + crowd
+        return fix + crowd
     return f"{_pack(found)}{_risk(run, found)}; then {fix}{crowd}"
 
 
@@ -94,8 +94,7 @@ def _risk(run: Run, found: Loading) -> str:
     loss = loss_ns(run, found)
     if not loss:
         return ""
-    as_it_is = " as it is now" if eaten(run, found) else ""
-    return f"; with workers the step{as_it_is} may even lose up to {units.ns(loss)}"
+    return f"; with workers the step as it is now may even lose up to {units.ns(loss)}"
 
 
 def _crowd(run: Run) -> str:

@@ -112,7 +112,7 @@ def test_starts_of_later_epochs_cost_what_they_take_beyond_an_ordinary_wait() ->
 def test_what_handing_over_costs_is_known_only_where_tensors_were_counted() -> None:
     assert hand_over(None) is None
     assert hand_over(loader((0, 1))) is None
-    assert hand_over(loader((0, 1), tensors=9.0)) == (200 * US, 700 * US, 2_500 * US)
+    assert hand_over(loader((0, 1), tensors=9.0)) == (650 * US, 2_000 * US, 4_000 * US)
 
 
 def test_a_step_that_waits_long_does_not_change_the_typical_one() -> None:

@@ -9,8 +9,22 @@ const reveal = () => {
   target.dispatchEvent(new Event("reveal", { bubbles: true }));
   if (target.tabIndex < 0) target.tabIndex = -1;
   target.focus({ preventScroll: true });
-  target.scrollIntoView({ block: "start" });
+  hold(target);
 };
+
+// Charts that are drawn above, or a frame that still grows, would carry the place away: it is held until
+// the page has settled or the reader takes over.
+const SETTLED_MS = 3000;
+let held = null;
+const hold = (target) => {
+  held = target;
+  held.scrollIntoView({ block: "start" });
+  setTimeout(() => { if (held === target) held = null; }, SETTLED_MS);
+};
+for (const moved of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+  addEventListener(moved, () => { held = null; }, { passive: true });
+}
+new ResizeObserver(() => held?.scrollIntoView({ block: "start" })).observe(document.body);
 
 addEventListener("hashchange", reveal);
 addEventListener("click", (event) => {
