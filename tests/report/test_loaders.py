@@ -21,7 +21,7 @@ def test_settings_waits_and_the_cost_of_handing_over_are_shown() -> None:
     (grid,) = block.parts
     assert isinstance(grid, Grid)
     first, second = grid.rows
-    assert [cell.text for cell in first] == ["Clicks", "0", "no", "3", "4 µs", "9", "700 µs"]
+    assert [cell.text for cell in first] == ["Clicks", "0", "no", "3", "4 µs", "9", "2 ms"]
     assert (first[0].detail, first[5].detail) == ("8 samples a batch", "2 KiB")
     assert [cell.text for cell in second] == ["Users", "2", "no", "1", "1 µs", "–", "–"]
     assert second[1].detail == "4 batches ahead each"
