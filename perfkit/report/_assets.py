@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 @cache
@@ -24,4 +27,20 @@ def policy(scripts: Sequence[str]) -> str:
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
+    )
+
+
+def templates(finalize: Callable[[Any], Any]) -> Environment:
+    """Our templates: everything is escaped, and what is not defined is an error.
+
+    Args:
+        finalize: what becomes of every value on its way into the page, before it is escaped.
+    """
+    return Environment(
+        loader=PackageLoader("perfkit.report", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )

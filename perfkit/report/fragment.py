@@ -9,12 +9,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from perfkit.model.diagnosis import Diagnosis, Finding
 from perfkit.model.table import Cell, Table
 from perfkit.report import _words
+from perfkit.report._assets import templates
 from perfkit.report._findings import Ranked, is_part, ranked
 from perfkit.report._remedies import next_commands
 from perfkit.report._text import short_names, visible
@@ -120,12 +120,4 @@ def _text(macro: str, **values: Any) -> str:
 
 @cache
 def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("perfkit.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("fragment.html").module
+    return templates(_finalize).get_template("fragment.html").module

@@ -15,13 +15,13 @@ from importlib import resources
 from typing import Any
 
 from isal import isal_zlib
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from perfkit.base import units
 from perfkit.model.diagnosis import Diagnosis
 from perfkit.report import _sections
-from perfkit.report._assets import asset, policy
+from perfkit.report._assets import asset, policy, templates
 from perfkit.report._colours import coloured
 from perfkit.report._text import visible
 from perfkit.report.blocks import Block, Card, Cell, Code, Figure, Grid, Outcomes, each_part
@@ -72,14 +72,7 @@ def page(blocks: list[Block], title: str, device: str, data: str = "diagnosis.js
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("perfkit.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(_finalize)
     environment.filters["data_block"] = _data_block
     environment.filters["full"] = _full
     environment.filters["rest"] = _rest

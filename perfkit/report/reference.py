@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from perfkit.remedies.pages import Page, all_pages
-from perfkit.report._assets import asset, policy
+from perfkit.report._assets import asset, policy, templates
 from perfkit.report._prose import Prose, prose, spans
 from perfkit.report._text import visible
 
@@ -164,13 +164,6 @@ def _finalize(value: Any) -> Any:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("perfkit.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(_finalize)
     environment.filters["spans"] = lambda text: spans(text, {})
     return environment
