@@ -17,6 +17,7 @@ Source: Kineto's `[memory]` events (`profile_memory=True`); the backward is
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import lru_cache
 
 import numpy as np
 
@@ -35,6 +36,7 @@ _PLACES = 200
 _CPU = 0
 
 
+@lru_cache(maxsize=1)  # two rules and a table ask for it
 def memory_holders(events: Events) -> StepMemory:
     """What was alive at the peak of the device that had the highest, of the host where there is none.
 
